@@ -1,0 +1,293 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The fixed code: how translated code is entered and left, and struct host_backend.
+ *
+ * Each CPU has a stack of its own for translated code, the return predictor, with a guard page below. It holds pairs
+ * (guest return address, host landing). When calls without returns fill it, a push faults in the guard and fixup() starts it
+ * anew; the returns that were forgotten are found by lookup. The pair at its base never matches a real return: the
+ * guest half is no instruction's address, and should the guest return there all the same, the host half looks it up.
+ * C code never runs on that stack: calls out switch to the dispatcher's.
+ */
+#include <cpuid.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include "backend/x86_64/asm_int.h"
+#include "backend/x86_64/emit.h"
+#include "backend/x86_64/emit_parts.h"
+
+enum {
+    STACK_SIZE = 256 << 10,
+    GUARD_SIZE = 4096,
+    STUBS_SIZE = 2048,
+    SCRATCH_STACK_BASE = 31, /* cpu_front.scratch: initial stack pointer of translated code, 0 before the first entry */
+};
+
+static void store_reason(struct assembler *a, enum cpu_exit reason)
+{
+    x_store_imm(a, 4, asm_base(RBP, CPU_OFFSET(exit_reason)), reason);
+}
+
+static const uint8_t *here(const struct assembler *a) { return a->rx + asm_offset(a); }
+
+static const uint8_t callee_saved[] = {RBX, RBP, R12, R13, R14, R15};
+
+/* void prologue(cpu + CPU_BIAS, code) */
+static void emit_prologue(struct x86_backend *b, struct assembler *a)
+{
+    b->prologue = here(a);
+    for (unsigned i = 0; i < sizeof callee_saved; i++)
+        x_push(a, callee_saved[i]);
+    x_alu_imm(a, ALU_SUB, 1, asm_reg(RSP), 24); /* aligned to 16; the host's MXCSR is kept there */
+    x_stmxcsr(a, asm_base(RSP, 8));
+    x_mov(a, 1, RBP, RDI);
+    x_store(a, 8, asm_base(RBP, CPU_OFFSET(dispatcher_sp)), RSP);
+    x_ldmxcsr(a, asm_base(RBP, CPU_OFFSET(mxcsr)));
+    x_load(a, 1, RSP, asm_base(RBP, CPU_OFFSET(host_sp)));
+    x_jmp_reg(a, RSI);
+}
+
+static void emit_epilogue(struct x86_backend *b, struct assembler *a)
+{
+    b->epilogue = here(a);
+    x_store(a, 8, asm_base(RBP, CPU_OFFSET(host_sp)), RSP);
+    x_load(a, 1, RSP, asm_base(RBP, CPU_OFFSET(dispatcher_sp)));
+    x_stmxcsr(a, asm_base(RBP, CPU_OFFSET(mxcsr)));
+    x_ldmxcsr(a, asm_base(RSP, 8));
+    x_alu_imm(a, ALU_ADD, 1, asm_reg(RSP), 24);
+    for (unsigned i = sizeof callee_saved; i-- > 0;)
+        x_pop(a, callee_saved[i]);
+    x_ret(a);
+}
+
+static void jump_epilogue(struct x86_backend *b, struct assembler *a) { asm_patch_to(a, x_jmp(a), b->epilogue); }
+
+static void emit_simple_exits(struct x86_backend *b, struct assembler *a)
+{
+    b->exit_lookup = here(a); /* RDX: guest address */
+    x_store(a, 8, asm_base(RBP, CPU_OFFSET(pc)), RDX);
+    store_reason(a, CPU_EXIT_LOOKUP);
+    jump_epilogue(b, a);
+    b->exit_link = here(a); /* RAX: struct code_exit */
+    x_store(a, 8, asm_base(RBP, CPU_OFFSET(exit_site)), RAX);
+    store_reason(a, CPU_EXIT_LINK);
+    jump_epilogue(b, a);
+    b->exit_hot = here(a); /* RAX: struct region */
+    x_store(a, 8, asm_base(RBP, CPU_OFFSET(exit_site)), RAX);
+    store_reason(a, CPU_EXIT_HOT);
+    jump_epilogue(b, a);
+    b->exit_trap = here(a); /* pc and trap are stored */
+    store_reason(a, CPU_EXIT_TRAP);
+    jump_epilogue(b, a);
+}
+
+/* A return that was not predicted, RDX: guest address: an indirect jump by the jump cache. */
+static void emit_exit_return_stub(struct x86_backend *b, struct assembler *a)
+{
+    b->exit_return = here(a);
+    if (!b->options.inline_lookup) {
+        asm_patch_to(a, x_jmp(a), b->exit_lookup);
+        return;
+    }
+    x_lea(a, 0, RAX, (struct asm_mem){.base = GPR_NONE, .index = RDX, .shift = 2, .pool = -1});
+    x_alu_imm(a, ALU_AND, 0, asm_reg(RAX), ((1 << JUMP_CACHE_BITS) - 1) << 4);
+    struct asm_mem entry = asm_indexed(RBP, RAX, 0, FRONT_OFFSET(jump_cache));
+    asm_rm(a, X86_OP(X86_MAP_1, X86_NP, 0x3b) | X86_W, RDX, &entry, 0);
+    asm_patch_to(a, x_jcc(a, JNE), b->exit_lookup);
+    entry.disp += (int32_t)offsetof(struct jump_entry, host);
+    x_jmp_mem(a, entry);
+}
+
+/* The host half of the pair at the stack's base: RET has taken it, the guest address is on top. */
+static void emit_sentinel(struct x86_backend *b, struct assembler *a)
+{
+    b->sentinel = here(a);
+    x_load(a, 1, RDX, asm_base(RSP, 0));
+    x_lea(a, 1, RSP, asm_base(RSP, -8));
+    asm_patch_to(a, x_jmp(a), b->exit_lookup);
+}
+
+/* RAX: host address of the POLL. All registers go into a struct host_regs on the dispatcher's stack for the state map. */
+static void emit_exit_poll(struct x86_backend *b, struct assembler *a)
+{
+    b->exit_poll = here(a);
+    x_mov(a, 1, RDX, RSP);
+    x_load(a, 1, RSP, asm_base(RBP, CPU_OFFSET(dispatcher_sp)));
+    x_alu_imm(a, ALU_SUB, 1, asm_reg(RSP), (sizeof(struct host_regs) + 15) & ~15u);
+    for (unsigned r = 0; r < 16; r++)
+        x_store(a, 8, asm_base(RSP, 8 * (int32_t)r), r == RSP ? (unsigned)RDX : r);
+    for (unsigned r = 0; r < 16; r++) {
+        struct asm_mem m = asm_base(RSP, (int32_t)offsetof(struct host_regs, xmm) + 16 * (int32_t)r);
+        asm_vex_rm(a, X86_OP(X86_MAP_0F, X86_NP, 0x11), 0, r, 0, &m, 0);
+    }
+    x_lea(a, 1, RDI, asm_base(RBP, -CPU_BIAS));
+    x_mov(a, 1, RSI, RAX);
+    x_mov(a, 1, RDX, RSP);
+    x_mov_imm(a, RAX, (uintptr_t)b->cache->recover);
+    x_call_reg(a, RAX);
+    x_load(a, 1, RSP, asm_base(RSP, 8 * RSP));
+    store_reason(a, CPU_EXIT_INTERRUPT);
+    jump_epilogue(b, a);
+}
+
+static bool emit_stubs(struct x86_backend *b)
+{
+    struct assembler a = {0};
+    if (!code_cache_alloc_permanent(b->cache, STUBS_SIZE, &a.start, &a.rx))
+        return false;
+    a.p = a.start;
+    a.end = a.start + STUBS_SIZE;
+    emit_prologue(b, &a);
+    emit_epilogue(b, &a);
+    emit_simple_exits(b, &a);
+    emit_exit_return_stub(b, &a);
+    emit_sentinel(b, &a);
+    emit_exit_poll(b, &a);
+    return !a.overflow;
+}
+
+/* ---- struct host_backend ---------------------------------------------------------------------------------------------------- */
+
+static const char *x86_missing(void)
+{
+    static const struct {
+        const char *name;
+        unsigned leaf, reg, bit;
+    } needed[] = {
+        {"SSE4.2", 1, 2, 20}, {"POPCNT", 1, 2, 23}, {"AVX", 1, 2, 28}, {"FMA", 1, 2, 12}, {"MOVBE", 1, 2, 22},
+        {"CMPXCHG16B", 1, 2, 13}, {"OSXSAVE", 1, 2, 27}, {"AVX2", 7, 1, 5}, {"BMI1", 7, 1, 3}, {"BMI2", 7, 1, 8},
+        {"LZCNT", 0x80000001, 2, 5}, {"LAHF", 0x80000001, 2, 0},
+    };
+    for (unsigned i = 0; i < sizeof needed / sizeof *needed; i++) {
+        unsigned r[4];
+        if (!__get_cpuid_count(needed[i].leaf, 0, &r[0], &r[1], &r[2], &r[3]) || !(r[needed[i].reg] >> needed[i].bit & 1))
+            return needed[i].name;
+    }
+    unsigned low, high;
+    __asm__("xgetbv" : "=a"(low), "=d"(high) : "c"(0));
+    return (low & 6) == 6 ? NULL : "the operating system's support of AVX";
+}
+
+static void x86_destroy(void *backend)
+{
+    struct x86_backend *b = backend;
+    if (b)
+        emit_free(b->emit);
+    free(b);
+}
+
+static void *x86_create(struct code_cache *cache, const struct guest_isa *isa, const struct backend_options *options)
+{
+    struct x86_backend *b = calloc(1, sizeof *b);
+    if (!b)
+        return NULL;
+    b->cache = cache;
+    b->isa = isa;
+    b->options = *options;
+    if (!emit_stubs(b)) {
+        free(b);
+        return NULL;
+    }
+    fp_thunk_create(b);
+    return b;
+}
+
+static uint32_t x86_bound(const struct ir *ir)
+{
+    /* Measured: the largest sequences (a call with all registers live) stay below 400 bytes; ordinary code is near 8. */
+    return 4096 + 64 * ir->ninsns;
+}
+
+static bool x86_compile(void *backend, struct ir *ir, struct region *region, uint8_t *rw, const uint8_t *rx,
+                        uint32_t capacity, bool profile)
+{
+    return emit_region(backend, ir, region, rw, rx, capacity, profile);
+}
+
+static void x86_patch(void *backend, struct code_exit *exit, const struct region *target, ptrdiff_t rx_to_rw)
+{
+    (void)backend;
+    const uint8_t *site = exit->region->code + exit->patch_offset;
+    const uint8_t *to = target ? target->code : exit->region->code + exit->stub_offset;
+    __atomic_store_n((int32_t *)(uintptr_t)(site + rx_to_rw), (int32_t)(to - (site + 4)), __ATOMIC_RELEASE);
+}
+
+static uint64_t *stack_base(struct cpu *cpu) { return (uint64_t *)cpu_front(cpu)->scratch[SCRATCH_STACK_BASE]; }
+
+static void x86_reset_returns(void *backend, struct cpu *cpu)
+{
+    struct x86_backend *b = backend;
+    uint64_t *base = stack_base(cpu);
+    if (!base) {
+        uint8_t *stack = mmap(NULL, GUARD_SIZE + STACK_SIZE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+        if (stack == MAP_FAILED || mprotect(stack, GUARD_SIZE, PROT_NONE)) {
+            fputs("dragoman: no memory for a CPU's return predictor\n", stderr);
+            _exit(1);
+        }
+        base = (uint64_t *)(stack + GUARD_SIZE + STACK_SIZE - 64);
+        cpu_front(cpu)->scratch[SCRATCH_STACK_BASE] = (uintptr_t)base;
+    }
+    base[0] = (uintptr_t)b->sentinel;
+    base[1] = UINT64_MAX;
+    cpu->host_sp = base;
+}
+
+static void x86_cpu_free(void *backend, struct cpu *cpu)
+{
+    (void)backend;
+    uint64_t *base = stack_base(cpu);
+    if (base)
+        munmap((uint8_t *)base + 64 - STACK_SIZE - GUARD_SIZE, GUARD_SIZE + STACK_SIZE);
+    cpu_front(cpu)->scratch[SCRATCH_STACK_BASE] = 0;
+}
+
+static void x86_enter(void *backend, struct cpu *cpu, const struct region *region)
+{
+    struct x86_backend *b = backend;
+    if (!cpu->host_sp)
+        x86_reset_returns(b, cpu);
+    void (*prologue)(uint8_t *, const uint8_t *) = (void (*)(uint8_t *, const uint8_t *))(uintptr_t)b->prologue;
+    prologue((uint8_t *)cpu + CPU_BIAS, region->code);
+    if (cpu->exit_reason == CPU_EXIT_LINK)
+        cpu->pc = ((const struct code_exit *)cpu->exit_site)->target;
+    else if (cpu->exit_reason == CPU_EXIT_HOT)
+        cpu->pc = ((const struct region *)cpu->exit_site)->guest_pc;
+}
+
+static bool x86_fixup(void *backend, struct cpu *cpu, int sig, uint64_t fault_address, ucontext_t *uc)
+{
+    (void)backend;
+    (void)sig;
+    uint64_t base = (uintptr_t)stack_base(cpu);
+    uint64_t guard_end = base + 64 - STACK_SIZE;
+    if (!base || fault_address >= guard_end || fault_address < guard_end - GUARD_SIZE)
+        return false;
+    uc->uc_mcontext.gregs[REG_RSP] = (greg_t)base;
+    return true;
+}
+
+static void x86_leave(void *backend, struct cpu *cpu, ucontext_t *uc)
+{
+    struct x86_backend *b = backend;
+    cpu->exit_reason = CPU_EXIT_FAULT;
+    uc->uc_mcontext.gregs[REG_RIP] = (greg_t)(uintptr_t)b->epilogue;
+}
+
+const struct host_backend backend_x86_64 = {
+    .name = "x86_64",
+    .missing = x86_missing,
+    .create = x86_create,
+    .destroy = x86_destroy,
+    .bound = x86_bound,
+    .compile = x86_compile,
+    .patch = x86_patch,
+    .enter = x86_enter,
+    .reset_returns = x86_reset_returns,
+    .cpu_free = x86_cpu_free,
+    .fixup = x86_fixup,
+    .leave = x86_leave,
+    .capstone_arch = 3, /* CS_ARCH_X86 */
+    .capstone_mode = 8, /* CS_MODE_64 */
+};

@@ -1,0 +1,89 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* What the C helpers of AdvSIMD and floating point share: access to lanes, and the prototypes made from
+   a64_simd_helpers.inc, so that a row and its function cannot disagree. */
+#ifndef DRAGOMAN_FRONTEND_A64_SIMD_HELPERS_H
+#define DRAGOMAN_FRONTEND_A64_SIMD_HELPERS_H
+
+#include <immintrin.h>
+#include <stdint.h>
+#include <string.h>
+
+struct cpu;
+
+union vector {
+    __m128i v;
+    uint8_t b[16];
+    uint16_t h[8];
+    uint32_t w[4];
+    uint64_t d[2];
+};
+
+/** Lane i of `size` bytes (1, 2, 4, 8), zero-extended. */
+static inline uint64_t lane_get(const union vector *x, unsigned size, unsigned i)
+{
+    return size == 1 ? x->b[i] : size == 2 ? x->h[i] : size == 4 ? x->w[i] : x->d[i];
+}
+static inline void lane_set(union vector *x, unsigned size, unsigned i, uint64_t value)
+{
+    memcpy(x->b + i * size, &value, size);
+}
+
+/* Arguments `code` of the integer helpers: the lane's bytes in the low bits, and */
+enum {
+    SIMD_SIZE = 15,
+    SIMD_UNSIGNED = 1 << 4,   /* operand and result */
+    SIMD_UNSIGNED_B = 1 << 5, /* the second operand (dot, matrix) */
+    SIMD_ROUND = 1 << 6,
+    SIMD_SATURATE = 1 << 7,
+    SIMD_TO_UNSIGNED = 1 << 8, /* shift: a signed operand saturates to an unsigned result */
+    SIMD_ACCUMULATE = 1 << 9,  /* multiply_high: add the product to c … */
+    SIMD_SUBTRACT = 1 << 10,   /* … or subtract it */
+    SIMD_SIGN_BITS = 1 << 11,  /* count_leading: bits equal to the sign, less one (CLS) */
+    SIMD_SQRT = 1 << 12,       /* unsigned_estimate: URSQRTE */
+};
+/* `code` of sha1_hash */
+enum { SHA1_CHOOSE, SHA1_PARITY, SHA1_MAJORITY };
+
+/* floating point: fp_exact.h */
+__m128i helper_fp_one(struct cpu *cpu, __m128i a, uint32_t code);
+__m128i helper_fp_two(struct cpu *cpu, __m128i a, __m128i b, uint32_t code);
+__m128i helper_fp_three(struct cpu *cpu, __m128i c, __m128i a, __m128i b, uint32_t code);
+uint64_t helper_fp_to_general(struct cpu *cpu, __m128i a, uint32_t code);
+__m128i helper_fp_from_general(struct cpu *cpu, uint64_t a, uint32_t code);
+uint64_t helper_fp_to_javascript(struct cpu *cpu, __m128i a);
+uint32_t helper_fp_compare(struct cpu *cpu, __m128i a, __m128i b, uint32_t code);
+__m128i helper_bf16_dot(__m128i c, __m128i a, __m128i b);
+__m128i helper_bf16_matrix(__m128i c, __m128i a, __m128i b);
+
+/* AdvSIMD integer: what it does is told by the last argument, SIMD_*; …_qc yields ones in the lanes that saturated */
+__m128i helper_shift(__m128i a, __m128i b, uint32_t code);
+__m128i helper_shift_qc(__m128i a, __m128i b, uint32_t code);
+__m128i helper_multiply_high(__m128i c, __m128i a, __m128i b, uint32_t code);
+__m128i helper_multiply_high_qc(__m128i c, __m128i a, __m128i b, uint32_t code);
+__m128i helper_mixed_add(__m128i a, __m128i b, uint32_t code);
+__m128i helper_mixed_add_qc(__m128i a, __m128i b, uint32_t code);
+__m128i helper_count_leading(__m128i a, uint32_t code);
+__m128i helper_multiply_poly(__m128i a, __m128i b);
+__m128i helper_multiply_poly_long(__m128i a, __m128i b);
+__m128i helper_dot(__m128i c, __m128i a, __m128i b, uint32_t code);
+__m128i helper_matrix(__m128i c, __m128i a, __m128i b, uint32_t code);
+__m128i helper_unsigned_estimate(__m128i a, uint32_t code);
+
+/* cryptography */
+__m128i helper_sha1_hash(__m128i a, uint32_t b, __m128i c, uint32_t code);
+__m128i helper_sha1_schedule(__m128i a, __m128i b);
+__m128i helper_sha256_hash(__m128i c, __m128i a, __m128i b, uint32_t code);
+__m128i helper_sha256_schedule0(__m128i a, __m128i b);
+__m128i helper_sha256_schedule1(__m128i c, __m128i a, __m128i b);
+__m128i helper_sha512_hash(__m128i c, __m128i a, __m128i b);
+__m128i helper_sha512_hash2(__m128i c, __m128i a, __m128i b);
+__m128i helper_sha512_schedule0(__m128i a, __m128i b);
+__m128i helper_sha512_schedule1(__m128i c, __m128i a, __m128i b);
+__m128i helper_sm3_ss1(__m128i c, __m128i a, __m128i b);
+__m128i helper_sm3_tt(__m128i c, __m128i a, __m128i b, uint32_t code);
+__m128i helper_sm3_part1(__m128i c, __m128i a, __m128i b);
+__m128i helper_sm3_part2(__m128i c, __m128i a, __m128i b);
+__m128i helper_sm4_encrypt(__m128i a, __m128i b);
+__m128i helper_sm4_key(__m128i a, __m128i b);
+
+#endif

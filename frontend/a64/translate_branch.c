@@ -1,0 +1,84 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Branches and exception generation. Every function here ends the block. */
+#include "frontend/a64/translate.h"
+
+static uint64_t next_pc(const struct a64_translate *t) { return t->b->pc + 4; }
+
+static uint64_t target_pc(const struct a64_translate *t, uint64_t words, unsigned width)
+{
+    return t->b->pc + (uint64_t)(sign_extend(words, width) * 4);
+}
+
+/* ---- direct ---------------------------------------------------------------------------------------------------------- */
+
+void a64_B_cond(struct a64_translate *t)
+{
+    builder_branch(t->b, condition(t, branch_cond(t)), target_pc(t, imm19(t), 19), next_pc(t));
+}
+
+void a64_B(struct a64_translate *t) { builder_jump(t->b, target_pc(t, imm26(t), 26)); }
+
+void a64_BL(struct a64_translate *t)
+{
+    uint64_t target = target_pc(t, imm26(t), 26), return_pc = next_pc(t);
+    if (target <= t->b->pc)
+        builder_poll(t->b);
+    put_x(t, 30, b_i64(t->b, return_pc));
+    if (target == return_pc) /* only reads the PC: there will be no return */
+        builder_jump(t->b, target);
+    else
+        builder_jump_call(t->b, target, return_pc);
+}
+
+static void compare_and_branch(struct a64_translate *t, enum ir_cc cc)
+{
+    builder_branch(t->b, b_cmp(t->b, cc, get_reg(t, Rt(t)), reg_imm(t, 0)), target_pc(t, imm19(t), 19), next_pc(t));
+}
+
+void a64_CBZ(struct a64_translate *t) { compare_and_branch(t, IR_EQ); }
+void a64_CBNZ(struct a64_translate *t) { compare_and_branch(t, IR_NE); }
+
+static void test_and_branch(struct a64_translate *t, enum ir_cc cc)
+{
+    unsigned bit = b5(t) << 5 | b40(t);
+    ir_ref tested = b_and(t->b, get_reg(t, Rt(t)), reg_imm(t, (uint64_t)1 << bit));
+    builder_branch(t->b, b_cmp(t->b, cc, tested, reg_imm(t, 0)), target_pc(t, imm14(t), 14), next_pc(t));
+}
+
+void a64_TBZ(struct a64_translate *t) { test_and_branch(t, IR_EQ); }
+void a64_TBNZ(struct a64_translate *t) { test_and_branch(t, IR_NE); }
+
+/* ---- indirect -------------------------------------------------------------------------------------------------------- */
+
+void a64_BR(struct a64_translate *t)
+{
+    builder_poll(t->b);
+    builder_jump_indirect(t->b, get_x(t, Rn(t)));
+}
+
+void a64_BLR(struct a64_translate *t)
+{
+    builder_poll(t->b);
+    ir_ref target = get_x(t, Rn(t));
+    uint64_t return_pc = next_pc(t);
+    put_x(t, 30, b_i64(t->b, return_pc));
+    builder_jump_indirect_call(t->b, target, return_pc);
+}
+
+void a64_RET(struct a64_translate *t)
+{
+    if (Rn(t) != 30) { /* no call left its return address there: nothing to predict */
+        a64_BR(t);
+        return;
+    }
+    builder_return(t->b, get_x(t, 30));
+}
+
+/* ---- exceptions ------------------------------------------------------------------------------------------------------ */
+
+void a64_SVC(struct a64_translate *t) { builder_trap(t->b, TRAP_SYSCALL, next_pc(t), imm16(t)); }
+
+void a64_BRK(struct a64_translate *t) { builder_trap(t->b, TRAP_BREAKPOINT, t->b->pc, imm16(t)); }
+
+/** Allocated, and undefined at EL0 (HVC, SMC, ERET, …), outside Debug state (DRPS, DCPSn, HLT) or always (UDF). */
+void a64_not_at_el0(struct a64_translate *t) { undefined(t); }

@@ -1,0 +1,214 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * execve: a program for AArch64 is started with dragoman and the same options; a script with its interpreter, found under the
+ * sysroot; everything else as the host would.
+ */
+#include <elf.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "machine/linux/guest_access.h"
+#include "machine/linux/path.h"
+#include "machine/linux/process.h"
+#include "machine/linux/signals.h"
+#include "machine/linux/syscall.h"
+#include "machine/linux/thread.h"
+
+#define MAX_SCRIPTS 4         /* as the kernel */
+#define MAX_STRINGS (1u << 20)
+#define SCRIPT_LINE 256
+
+/** The pointers of a guest's string array, NULL-terminated, with `extra` free places in front. malloc'ed. */
+static int64_t read_strings(uint64_t address, size_t extra, char ***list, size_t *count)
+{
+    size_t n = 0;
+    uint64_t pointer;
+    for (;; n++) {
+        if (n == MAX_STRINGS)
+            return -E2BIG;
+        if (address && !guest_read(&pointer, address + n * 8, 8))
+            return -EFAULT;
+        if (!address || !pointer)
+            break;
+    }
+    *list = malloc((extra + n + 1) * sizeof **list);
+    if (!*list)
+        return -ENOMEM;
+    if (n && !guest_read(*list + extra, address, n * 8)) {
+        free(*list);
+        return -EFAULT;
+    }
+    (*list)[extra + n] = NULL;
+    *count = n;
+    return 0;
+}
+
+enum program_kind { PROGRAM_OTHER, PROGRAM_GUEST, PROGRAM_SCRIPT };
+
+/** What the file is; for scripts its first line without "#!" goes to `line`. */
+static enum program_kind program_kind(const char *path, char line[SCRIPT_LINE])
+{
+    Elf64_Ehdr header;
+    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    if (fd < 0)
+        return PROGRAM_OTHER;
+    char start[SCRIPT_LINE + 2];
+    ssize_t n = pread(fd, start, sizeof start - 1, 0);
+    close(fd);
+    if (n >= (ssize_t)sizeof header) {
+        memcpy(&header, start, sizeof header);
+        if (memcmp(header.e_ident, ELFMAG, SELFMAG) == 0)
+            return header.e_machine == EM_AARCH64 && header.e_ident[EI_CLASS] == ELFCLASS64 ? PROGRAM_GUEST : PROGRAM_OTHER;
+    }
+    if (n < 3 || start[0] != '#' || start[1] != '!')
+        return PROGRAM_OTHER;
+    start[n] = 0;
+    start[strcspn(start, "\n")] = 0;
+    snprintf(line, SCRIPT_LINE, "%s", start + 2);
+    return PROGRAM_SCRIPT;
+}
+
+/** Splits "interpreter argument" as the kernel does: one argument, blanks around both removed. */
+static char *split_script_line(char *line, char **argument)
+{
+    line += strspn(line, " \t");
+    for (size_t n = strlen(line); n > 0 && (line[n - 1] == ' ' || line[n - 1] == '\t'); n--)
+        line[n - 1] = 0;
+    char *end = line + strcspn(line, " \t");
+    *argument = NULL;
+    if (*end) {
+        *end = 0;
+        *argument = end + 1 + strspn(end + 1, " \t");
+    }
+    return *line ? line : NULL;
+}
+
+/** Places in front of the guest's arguments that the longest start needs. */
+static size_t extra_places(const struct options *options)
+{
+    size_t n = 4 + 2 * MAX_SCRIPTS;
+    for (char **carried = options->carry; *carried; carried++)
+        n++;
+    return n;
+}
+
+struct exec_plan {
+    char **list, **environment;   /* malloc'ed */
+    const char *host_path;        /* what the host executes */
+    char **arguments;             /* first of them, inside the list */
+    char lines[MAX_SCRIPTS][SCRIPT_LINE];
+    char paths[MAX_SCRIPTS + 1][PATH_MAX];
+};
+
+void exec_plan_free(struct exec_plan *plan)
+{
+    if (!plan)
+        return;
+    free(plan->list);
+    free(plan->environment);
+    free(plan);
+}
+
+/** Works out what to execute for `path`. `list` has `extra` free places in front of the guest's `count` arguments. */
+static int64_t plan_exec(const struct process *process, const char *path, char **list, size_t extra, size_t count,
+                         struct exec_plan *plan)
+{
+    char **first = list + extra;
+    if (count == 0) {
+        *--first = (char *)""; /* Linux gives such a program an empty name */
+    }
+    for (unsigned depth = 0;; depth++) {
+        path = path_resolve(process, path, true, plan->paths[depth]);
+        char *argument;
+        enum program_kind kind = program_kind(path, plan->lines[depth < MAX_SCRIPTS ? depth : 0]);
+        struct stat status;
+        plan->host_path = path;
+        plan->arguments = first;
+        if (kind == PROGRAM_OTHER)
+            return 0;
+        /* The host would refuse these without looking at the contents. */
+        if (stat(path, &status) < 0)
+            return -errno;
+        if (!S_ISREG(status.st_mode) || faccessat(AT_FDCWD, path, X_OK, AT_EACCESS) < 0)
+            return -EACCES;
+        if (kind == PROGRAM_GUEST) {
+            char *name = *first;
+            *first = (char *)path;
+            *--first = name;
+            *--first = (char *)"-0";
+            size_t carried = extra - 4 - 2 * MAX_SCRIPTS;
+            first -= carried;
+            memcpy(first, process->options->carry, carried * sizeof *first);
+            *--first = (char *)"dragoman";
+            plan->host_path = "/proc/self/exe";
+            plan->arguments = first;
+            return 0;
+        }
+        if (depth == MAX_SCRIPTS)
+            return -ELOOP;
+        char *interpreter = split_script_line(plan->lines[depth], &argument);
+        if (!interpreter)
+            return -ENOEXEC;
+        *first = (char *)path;
+        if (argument)
+            *--first = argument;
+        *--first = interpreter;
+        path = interpreter;
+    }
+}
+
+static int64_t execute(struct thread *thread, const char *path, uint64_t arguments, uint64_t environment)
+{
+    struct process *process = thread->process;
+    size_t extra = extra_places(process->options), count, unused;
+    struct exec_plan *plan = calloc(1, sizeof *plan);
+    if (!plan)
+        return -ENOMEM;
+    int64_t result = read_strings(arguments, extra, &plan->list, &count);
+    if (result == 0)
+        result = read_strings(environment, 0, &plan->environment, &unused);
+    if (result == 0)
+        result = plan_exec(process, path, plan->list, extra, count, plan);
+    if (result == 0) {
+        signals_prepare_exec(thread, false);
+        thread->exec_plan = plan;
+        result = HOST_SYSCALL(thread, SYS_execve, (uint64_t)plan->host_path, (uint64_t)plan->arguments,
+                              (uint64_t)plan->environment);
+        thread->exec_plan = NULL;
+        signals_prepare_exec(thread, true);
+    }
+    exec_plan_free(plan);
+    return result;
+}
+
+int64_t sys_execve(struct thread *thread, const uint64_t a[6])
+{
+    char path[PATH_MAX];
+    int64_t length = guest_read_string(path, a[0], sizeof path);
+    if (length <= 0)
+        return length < 0 ? length : -ENOENT;
+    return execute(thread, path, a[1], a[2]);
+}
+
+int64_t sys_execveat(struct thread *thread, const uint64_t a[6])
+{
+    char path[PATH_MAX], full[PATH_MAX];
+    int64_t length = guest_read_string(path, a[1], sizeof path);
+    if (length < 0)
+        return length;
+    if (path[0] == '/' || (int)a[0] == AT_FDCWD)
+        return length == 0 ? -ENOENT : execute(thread, path, a[2], a[3]);
+    if (length == 0 && !(a[4] & AT_EMPTY_PATH))
+        return -ENOENT;
+    int n = snprintf(full, sizeof full, "/proc/self/fd/%d%s%s", (int)a[0], length ? "/" : "", path);
+    if (n >= (int)sizeof full)
+        return -ENAMETOOLONG;
+    return execute(thread, full, a[2], a[3]);
+}

@@ -1,0 +1,174 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "machine/linux/fault.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "machine/linux/guest_access.h"
+#include "machine/linux/signals.h"
+
+/* ESR_EL1 as Linux shows it to handlers: Arm ARM DDI 0487, D24.2.40 */
+#define ESR_DATA_ABORT (UINT64_C(0x24) << 26 | UINT64_C(1) << 25)
+#define ESR_INSTRUCTION_ABORT (UINT64_C(0x20) << 26 | UINT64_C(1) << 25)
+#define ESR_WRITE (1u << 6)
+#define ESR_TRANSLATION_FAULT 0x07u
+#define ESR_PERMISSION_FAULT 0x0fu
+
+/** Start of the program in memory, from the linker: makes addresses in messages comparable between runs. */
+extern const char __executable_start;
+
+static const char *signal_name(int signal)
+{
+    static char other[16];
+    const char *name = sigabbrev_np(signal);
+    snprintf(other, sizeof other, "SIG%s", name ? name : "?");
+    return other;
+}
+
+_Noreturn static void die_by(int signal)
+{
+    struct guest_sigaction action = {0};
+    uint64_t none = 0;
+    RAW_SYSCALL(SYS_rt_sigaction, (uint64_t)signal, (uint64_t)&action, 0, 8);
+    RAW_SYSCALL(SYS_rt_sigprocmask, SIG_SETMASK, (uint64_t)&none, 0, 8);
+    RAW_SYSCALL(SYS_tgkill, (uint64_t)getpid(), (uint64_t)RAW_SYSCALL(SYS_gettid, 0), (uint64_t)signal);
+    for (;;)
+        RAW_SYSCALL(SYS_exit_group, 128 + (uint64_t)signal);
+}
+
+_Noreturn void fault_terminate(struct thread *thread, const siginfo_t *info, bool forced, uint64_t address)
+{
+    char symbol[256], line[512], where[64] = "";
+    symbol_describe(thread->cpu->cpu.pc, symbol, sizeof symbol);
+    if (forced && (info->si_signo == SIGSEGV || info->si_signo == SIGBUS))
+        snprintf(where, sizeof where, " accessing 0x%llx", (unsigned long long)address);
+    snprintf(line, sizeof line, "dragoman: guest %s at pc 0x%llx%s%s%s%s\n", signal_name(info->si_signo),
+             (unsigned long long)thread->cpu->cpu.pc, *symbol ? " (" : "", symbol, *symbol ? ")" : "", where);
+    fflush(NULL);
+    RAW_SYSCALL(SYS_write, 2, (uint64_t)line, strlen(line));
+    die_by(info->si_signo);
+}
+
+_Noreturn void fault_internal(int signal, uint64_t address, const ucontext_t *uc)
+{
+    char line[256];
+    const struct thread *thread = current_thread;
+    int n = snprintf(line, sizeof line,
+                     "dragoman: internal error: %s in its own code at 0x%llx (start + 0x%llx) accessing 0x%llx; "
+                     "guest pc about 0x%llx. Please report this.\n",
+                     signal_name(signal), (unsigned long long)uc->uc_mcontext.gregs[REG_RIP],
+                     (unsigned long long)uc->uc_mcontext.gregs[REG_RIP] - (unsigned long long)(uintptr_t)&__executable_start,
+                     (unsigned long long)address, thread && thread->cpu ? (unsigned long long)thread->cpu->cpu.pc : 0);
+    RAW_SYSCALL(SYS_write, 2, (uint64_t)line, (uint64_t)n);
+    die_by(signal);
+}
+
+static uint64_t extend_register(uint64_t value, unsigned option)
+{
+    switch (option) {
+    case 2:
+        return (uint32_t)value;
+    case 6:
+        return (uint64_t)(int64_t)(int32_t)value;
+    default:
+        return value;
+    }
+}
+
+/**
+ * What the instruction at pc would access. x86-64 does not report a non-canonical address, which an arm64 kernel would, so
+ * it is computed from the instruction for the common addressing forms (Arm ARM DDI 0487, C4.1.94).
+ */
+static uint64_t guess_address(const struct a64_cpu *cpu)
+{
+    uint32_t insn;
+    if (!guest_read(&insn, cpu->cpu.pc, sizeof insn))
+        return 0;
+    unsigned rn = insn >> 5 & 31, size = insn >> 30;
+    uint64_t base = rn == 31 ? cpu->sp : cpu->x[rn];
+    bool vector = insn & 1u << 26;
+    if (vector && size == 0 && (insn & 1u << 23))
+        size = 4;
+    if ((insn & 0x3b000000) == 0x39000000) /* unsigned immediate */
+        return base + ((uint64_t)(insn >> 10 & 0xfff) << size);
+    if ((insn & 0x3b200c00) == 0x38200800) { /* register */
+        unsigned rm = insn >> 16 & 31;
+        uint64_t index = extend_register(rm == 31 ? 0 : cpu->x[rm], insn >> 13 & 7);
+        return base + (index << (insn & 1u << 12 ? size : 0));
+    }
+    if ((insn & 0x3b200000) == 0x38000000 && (insn >> 10 & 3) != 1) /* unscaled, unprivileged and pre-indexed immediate */
+        return base + (uint64_t)((int64_t)((uint64_t)(insn >> 12 & 0x1ff) << 55) >> 55);
+    if ((insn & 0x3a000000) == 0x28000000 && (insn >> 23 & 3) != 1) { /* pair */
+        unsigned scale = vector ? 2 + size : 2 + (size >> 1);
+        return base + ((uint64_t)((int64_t)((uint64_t)(insn >> 15 & 0x7f) << 57) >> 57) << scale);
+    }
+    return base;
+}
+
+/** A host fault recovered from translated code. */
+static void deliver_host_fault(struct thread *thread, enum cpu_trap trap)
+{
+    (void)trap;
+    const siginfo_t *info = &thread->fault_info;
+    int signal = info->si_signo, code = info->si_code;
+    uint64_t address = (uint64_t)info->si_addr, esr = 0;
+    if (signal == SIGSEGV || signal == SIGBUS) {
+        if (code == SI_KERNEL) {
+            code = SEGV_MAPERR;
+            address = guess_address(thread->cpu);
+        }
+        bool permission = signal == SIGSEGV && code == SEGV_ACCERR;
+        esr = ESR_DATA_ABORT | (thread->fault_code & 2 ? ESR_WRITE : 0) |
+              (permission ? ESR_PERMISSION_FAULT : ESR_TRANSLATION_FAULT);
+    }
+    signals_force(thread, signal, code, address, esr);
+}
+
+static void deliver_fetch(struct thread *thread, enum cpu_trap trap)
+{
+    struct mapping m;
+    uint64_t pc = thread->cpu->cpu.pc;
+    bool mapped = memory_find(&thread->process->memory, pc, &m);
+    (void)trap;
+    signals_force(thread, SIGSEGV, mapped ? SEGV_ACCERR : SEGV_MAPERR, pc,
+                  ESR_INSTRUCTION_ABORT | (mapped ? ESR_PERMISSION_FAULT : ESR_TRANSLATION_FAULT));
+}
+
+static void deliver_undefined(struct thread *thread, enum cpu_trap trap)
+{
+    uint32_t insn = 0;
+    uint64_t pc = thread->cpu->cpu.pc;
+    if (trap == TRAP_UNIMPLEMENTED) {
+        guest_read(&insn, pc, sizeof insn);
+        fprintf(stderr, "dragoman: instruction %08x at 0x%llx is not implemented yet\n", insn, (unsigned long long)pc);
+    }
+    signals_force(thread, SIGILL, ILL_ILLOPC, pc, 0);
+}
+
+static void deliver_breakpoint(struct thread *thread, enum cpu_trap trap)
+{
+    (void)trap;
+    signals_force(thread, SIGTRAP, TRAP_BRKPT, thread->cpu->cpu.pc, 0);
+}
+
+static void deliver_unaligned_pc(struct thread *thread, enum cpu_trap trap)
+{
+    (void)trap;
+    signals_force(thread, SIGBUS, BUS_ADRALN, thread->cpu->cpu.pc, 0);
+}
+
+void fault_trap(struct thread *thread, enum cpu_trap trap)
+{
+    static void (*const deliver[])(struct thread *, enum cpu_trap) = {
+        [TRAP_UNDEFINED] = deliver_undefined,   [TRAP_UNIMPLEMENTED] = deliver_undefined,
+        [TRAP_BREAKPOINT] = deliver_breakpoint, [TRAP_FETCH] = deliver_fetch,
+        [TRAP_ALIGN_PC] = deliver_unaligned_pc, [TRAP_HALT] = deliver_undefined,
+        [TRAP_FAULT] = deliver_host_fault,
+    };
+    if (trap < sizeof deliver / sizeof deliver[0] && deliver[trap])
+        deliver[trap](thread, trap);
+}

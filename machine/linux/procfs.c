@@ -1,0 +1,183 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "machine/linux/procfs.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include "machine/linux/guest_access.h"
+#include "machine/linux/path.h"
+#include "machine/linux/process.h"
+
+/* ---- maps ------------------------------------------------------------------------------------------------------------------ */
+
+struct maps_line {
+    unsigned long start, end, offset;
+    char prot[5], device[16];
+    unsigned long inode;
+    char name[PATH_MAX];
+};
+
+
+struct mapping_copy {
+    struct mapping *list;
+    size_t count, capacity;
+};
+
+static void copy_mapping(void *opaque, const struct mapping *m)
+{
+    struct mapping_copy *copy = opaque;
+    if (copy->count < copy->capacity)
+        copy->list[copy->count++] = *m;
+}
+
+static bool parse_maps_line(const char *text, struct maps_line *line)
+{
+    int name = 0;
+    line->name[0] = 0;
+    if (sscanf(text, "%lx-%lx %4s %lx %15s %lu %n", &line->start, &line->end, line->prot, &line->offset, line->device,
+               &line->inode, &name) < 6)
+        return false;
+    snprintf(line->name, sizeof line->name, "%s", text + name);
+    line->name[strcspn(line->name, "\n")] = 0;
+    return true;
+}
+
+/** The part of a host mapping that is the guest's mapping `m`, as the guest has it. */
+static void write_maps_line(FILE *out, const struct maps_line *line, const struct mapping *m)
+{
+    static const char *const kinds[] = {
+        [MAPPING_HEAP] = "[heap]", [MAPPING_STACK] = "[stack]", [MAPPING_VDSO] = "[vdso]"};
+    uint64_t start = line->start > m->start ? line->start : m->start;
+    uint64_t end = line->end < m->end ? line->end : m->end;
+    const char *name = m->kind == MAPPING_PLAIN ? line->name : kinds[m->kind];
+    int n = fprintf(out, "%08lx-%08lx %c%c%c%c %08lx %s %lu", start, end, m->prot & PROT_READ ? 'r' : '-',
+                    m->prot & PROT_WRITE ? 'w' : '-', m->prot & PROT_EXEC ? 'x' : '-', line->prot[3],
+                    line->offset + (line->inode ? start - line->start : 0), line->device, line->inode);
+    if (*name)
+        fprintf(out, "%*s%s", n < 73 ? 73 - n : 1, "", name);
+    fputc('\n', out);
+}
+
+static void write_maps(struct process *process, FILE *out)
+{
+    struct mapping_copy copy = {.capacity = process->memory.count + 64};
+    copy.list = malloc(copy.capacity * sizeof *copy.list);
+    FILE *host = fopen("/proc/self/maps", "re");
+    struct maps_line *line = malloc(sizeof *line);
+    char text[PATH_MAX + 128];
+    if (copy.list && host && line) {
+        memory_walk(&process->memory, copy_mapping, &copy);
+        size_t i = 0;
+        while (fgets(text, sizeof text, host)) {
+            if (!parse_maps_line(text, line))
+                continue;
+            while (i < copy.count && copy.list[i].end <= line->start)
+                i++;
+            for (size_t j = i; j < copy.count && copy.list[j].start < line->end; j++)
+                write_maps_line(out, line, &copy.list[j]);
+        }
+    }
+    free(line);
+    free(copy.list);
+    if (host)
+        fclose(host);
+}
+
+/* ---- pieces of the guest's stack --------------------------------------------------------------------------------------------- */
+
+static void write_memory(FILE *out, uint64_t start, uint64_t end)
+{
+    char buffer[4096];
+    while (start < end) {
+        size_t n = end - start < sizeof buffer ? end - start : sizeof buffer;
+        if (!guest_read(buffer, start, n))
+            return;
+        fwrite(buffer, 1, n, out);
+        start += n;
+    }
+}
+
+static void write_cmdline(struct process *process, FILE *out)
+{
+    write_memory(out, process->arguments_start, process->arguments_end);
+}
+
+static void write_environ(struct process *process, FILE *out)
+{
+    write_memory(out, process->arguments_end, process->environment_end);
+}
+
+static void write_auxv(struct process *process, FILE *out)
+{
+    write_memory(out, process->auxv_start, process->auxv_end);
+}
+
+/* ---- cpuinfo ------------------------------------------------------------------------------------------------------------------ */
+
+static void write_cpuinfo(struct process *process, FILE *out)
+{
+    static const struct {
+        enum a64_feature feature;
+        const char *names;
+    } features[] = {
+        {A64_FEAT_AES, " aes"},       {A64_FEAT_PMULL, " pmull"},   {A64_FEAT_SHA1, " sha1"},
+        {A64_FEAT_SHA256, " sha2"},   {A64_FEAT_CRC32, " crc32"},   {A64_FEAT_LSE, " atomics"},
+        {A64_FEAT_FP16, " fphp asimdhp"}, {A64_FEAT_RDM, " asimdrdm"}, {A64_FEAT_JSCVT, " jscvt"},
+        {A64_FEAT_FCMA, " fcma"},     {A64_FEAT_LRCPC, " lrcpc"},   {A64_FEAT_DPB, " dcpop"},
+        {A64_FEAT_SHA3, " sha3"},     {A64_FEAT_SM3, " sm3"},       {A64_FEAT_SM4, " sm4"},
+        {A64_FEAT_DOTPROD, " asimddp"}, {A64_FEAT_SHA512, " sha512"}, {A64_FEAT_FHM, " asimdfhm"},
+        {A64_FEAT_FLAGM, " flagm"},
+    };
+    long n = sysconf(_SC_NPROCESSORS_ONLN);
+    for (long i = 0; i < n; i++) {
+        fprintf(out, "processor\t: %ld\nBogoMIPS\t: 100.00\nFeatures\t: fp asimd", i);
+        for (size_t f = 0; f < sizeof features / sizeof features[0]; f++) {
+            if (process->options->features >> features[f].feature & 1)
+                fputs(features[f].names, out);
+        }
+        fprintf(out, "\nCPU implementer\t: 0x00\nCPU architecture: 8\nCPU variant\t: 0x0\nCPU part\t: 0x051\n"
+                     "CPU revision\t: 0\n\n");
+    }
+}
+
+static const struct {
+    const char *name;
+    bool own; /* under /proc/self */
+    void (*write)(struct process *process, FILE *out);
+} files[] = {
+    {"maps", true, write_maps}, {"cmdline", true, write_cmdline},        {"environ", true, write_environ},
+    {"auxv", true, write_auxv}, {"/proc/cpuinfo", false, write_cpuinfo},
+};
+
+int64_t procfs_open(struct process *process, const char *path, int host_flags)
+{
+    if (strncmp(path, "/proc/", 6) != 0)
+        return -ENOENT;
+    const char *own = path_own_proc(path);
+    for (size_t i = 0; i < sizeof files / sizeof files[0]; i++) {
+        if (files[i].own ? !own || strcmp(own, files[i].name) != 0 : strcmp(path, files[i].name) != 0)
+            continue;
+        if ((host_flags & O_ACCMODE) != O_RDONLY)
+            return -EACCES;
+        int fd = memfd_create("proc", host_flags & O_CLOEXEC ? MFD_CLOEXEC : 0);
+        int copy = fd < 0 ? -1 : dup(fd);
+        FILE *out = copy < 0 ? NULL : fdopen(copy, "w");
+        if (!out) {
+            int error = errno;
+            if (fd >= 0)
+                close(fd);
+            return -error;
+        }
+        files[i].write(process, out);
+        fclose(out);
+        lseek(fd, 0, SEEK_SET);
+        return fd;
+    }
+    return -ENOENT;
+}

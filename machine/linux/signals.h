@@ -1,0 +1,55 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Guest signals.
+ *
+ * The host kernel keeps pending signals, masks and default actions: a guest signal whose action is default or ignore has
+ * just that action on the host, and the host thread's mask is the guest's (without the synchronous five). Only for signals
+ * that have a guest handler, and for the synchronous ones, is there a host handler. It queues one signal, blocks all others
+ * until that is delivered, and makes translated code or an interruptible system call come back to the thread's loop; that
+ * builds the guest's frame (signal_frame.c) and unblocks.
+ */
+#ifndef DRAGOMAN_MACHINE_LINUX_SIGNALS_H
+#define DRAGOMAN_MACHINE_LINUX_SIGNALS_H
+
+#include "machine/linux/process.h"
+
+#define SIGNAL_BIT(n) (UINT64_C(1) << ((n) - 1))
+
+/** Reads the inherited actions and mask, installs the handlers of the synchronous signals. */
+void signals_start(struct process *process, struct thread *thread);
+/** Gives the calling host thread its alternate stack. False when out of memory. */
+bool signals_thread_start(struct thread *thread);
+void signals_thread_end(struct thread *thread);
+
+/** Delivers what is pending and not blocked: afterwards the guest's registers may be those of a handler's start. */
+void signals_deliver(struct thread *thread);
+/** Delivers a fault of the guest instruction at cpu->pc; it cannot be blocked. `address` is what it accessed. */
+void signals_force(struct thread *thread, int signal, int code, uint64_t address, uint64_t esr);
+
+/** Replaces the guest's mask. 0, or -RESULT_RESTART when a signal has to be delivered under the old mask first. */
+int64_t signals_set_mask(struct thread *thread, uint64_t mask);
+/** For calls that wait with another mask: the frame of a signal delivered now restores the mask of before. */
+void signals_begin_wait(struct thread *thread, uint64_t mask);
+/** Back from such a call without a signal: the mask of before is in force again. */
+void signals_end_wait(struct thread *thread);
+
+/** Host mask for a guest mask. */
+uint64_t signals_host_mask(uint64_t guest_mask);
+/** Blocks every signal of the calling host thread but the synchronous ones, returns the host mask of before. */
+uint64_t signals_block_all(void);
+void signals_set_host_mask(uint64_t mask);
+int64_t signals_set_action(struct process *process, int signal, const struct guest_sigaction *new_action,
+                           struct guest_sigaction *old_action);
+/** Before execve: the synchronous signals get the dispositions that the guest gave them; `undo` reverses that. */
+void signals_prepare_exec(struct thread *thread, bool undo);
+
+/** signal_frame.c: builds the frame on the guest's stack; false when it is not writable. */
+bool signal_frame_push(struct thread *thread, const siginfo_t *info, const struct guest_sigaction *action, uint64_t frame_mask,
+                       uint64_t fault_address, uint64_t esr);
+/** Restores registers and mask from the frame at the guest's SP. 0, -EFAULT if there is no valid frame, or -RESULT_RESTART. */
+int64_t signal_frame_pop(struct thread *thread);
+/** The memory behind sigaltstack: -EPERM, -EINVAL, -ENOMEM or 0. `sp` tells whether the stack is in use. */
+int64_t signal_stack_set(struct thread *thread, const struct guest_stack *stack);
+void signal_stack_get(const struct thread *thread, struct guest_stack *stack);
+
+#endif

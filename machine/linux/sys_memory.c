@@ -1,0 +1,95 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Memory and System V IPC. */
+#include <errno.h>
+#include <string.h>
+#include <sys/sem.h>
+#include <sys/syscall.h>
+
+#include "machine/linux/guest_access.h"
+#include "machine/linux/process.h"
+#include "machine/linux/syscall.h"
+
+#define GUEST_PROT_BITS (0x7u | 0x10u) /* READ, WRITE, EXEC, and arm64's PROT_BTI, which changes nothing here */
+#define GUEST_PROT_GROWS 0x03000000u   /* PROT_GROWSDOWN, PROT_GROWSUP: no mapping here grows */
+
+static bool prot_is_valid(uint64_t prot)
+{
+    return (prot & ~(uint64_t)GUEST_PROT_BITS) == 0;
+}
+
+int64_t sys_brk(struct thread *thread, const uint64_t a[6])
+{
+    pthread_mutex_lock(&thread->process->lock);
+    int64_t result = memory_brk(&thread->process->memory, a[0]);
+    pthread_mutex_unlock(&thread->process->lock);
+    return result;
+}
+
+int64_t sys_mmap(struct thread *thread, const uint64_t a[6])
+{
+    if (!prot_is_valid(a[2]))
+        return -EINVAL;
+    return memory_map(&thread->process->memory, a[0], a[1], (int)a[2] & 7, (int)a[3], (int)a[4], a[5], MAPPING_PLAIN);
+}
+
+int64_t sys_munmap(struct thread *thread, const uint64_t a[6])
+{
+    return memory_unmap(&thread->process->memory, a[0], a[1]);
+}
+
+int64_t sys_mprotect(struct thread *thread, const uint64_t a[6])
+{
+    if (!prot_is_valid(a[2] & ~(uint64_t)GUEST_PROT_GROWS))
+        return -EINVAL;
+    return memory_protect(&thread->process->memory, a[0], a[1], (int)a[2] & 7);
+}
+
+int64_t sys_mremap(struct thread *thread, const uint64_t a[6])
+{
+    return memory_remap(&thread->process->memory, a[0], a[1], a[2], (int)a[3], a[4]);
+}
+
+int64_t sys_madvise(struct thread *thread, const uint64_t a[6])
+{
+    return memory_advise(&thread->process->memory, a[0], a[1], (int)a[2]);
+}
+
+int64_t sys_shmat(struct thread *thread, const uint64_t a[6])
+{
+    return memory_attach_shared(&thread->process->memory, (int)a[0], a[1], (int)a[2]);
+}
+
+int64_t sys_shmdt(struct thread *thread, const uint64_t a[6])
+{
+    return memory_detach_shared(&thread->process->memory, a[0]);
+}
+
+/* ---- semctl: asm-generic/sembuf.h has no holes behind the times, x86's has --------------------------------------------------- */
+
+struct guest_semid {
+    struct ipc_perm perm;
+    int64_t otime, ctime;
+    uint64_t nsems, unused[2];
+};
+_Static_assert(sizeof(struct ipc_perm) == 48, "struct ipc64_perm");
+
+int64_t sys_semctl(struct thread *thread, const uint64_t a[6])
+{
+    struct semid_ds host;
+    struct guest_semid guest;
+    int command = (int)a[2] & ~0x100; /* IPC_64 means nothing on 64-bit systems */
+    bool set = command == IPC_SET;
+    if (!set && command != IPC_STAT && command != SEM_STAT && command != SEM_STAT_ANY)
+        return HOST_SYSCALL(thread, SYS_semctl, a[0], a[1], a[2], a[3]);
+    memset(&host, 0, sizeof host);
+    if (set) {
+        if (!guest_read(&guest, a[3], sizeof guest))
+            return -EFAULT;
+        host.sem_perm = guest.perm;
+    }
+    int64_t result = HOST_SYSCALL(thread, SYS_semctl, a[0], a[1], (uint64_t)command, (uint64_t)&host);
+    if (result < 0 || set)
+        return result;
+    guest = (struct guest_semid){host.sem_perm, host.sem_otime, host.sem_ctime, host.sem_nsems, {0}};
+    return guest_write(a[3], &guest, sizeof guest) ? result : -EFAULT;
+}

@@ -1,0 +1,100 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* The process about itself: names, limits, controls. Creation and end of threads and processes are in thread.c. */
+#include <errno.h>
+#include <linux/prctl.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <sys/syscall.h>
+#include <sys/utsname.h>
+#include <unistd.h>
+
+#include "machine/linux/guest_access.h"
+#include "machine/linux/process.h"
+#include "machine/linux/syscall.h"
+
+int64_t sys_uname(struct thread *thread, const uint64_t a[6])
+{
+    struct utsname name; /* the layout is the same: six strings of 65 bytes */
+    const char *release = thread->process->options->release;
+    int64_t result = HOST_SYSCALL(thread, SYS_uname, (uint64_t)&name);
+    if (result < 0)
+        return result;
+    strcpy(name.machine, "aarch64");
+    if (release)
+        snprintf(name.release, sizeof name.release, "%s", release);
+    return guest_write(a[0], &name, sizeof name) ? 0 : -EFAULT;
+}
+
+/** Limits on address space would hit dragoman's own memory: they are only remembered. */
+static bool limit_is_virtual(uint64_t resource)
+{
+    return resource == RLIMIT_AS || resource == RLIMIT_DATA || resource == RLIMIT_STACK;
+}
+
+static int64_t change_limit(struct thread *thread, uint64_t id, uint64_t resource, uint64_t new_limit, uint64_t old_limit)
+{
+    struct process *process = thread->process;
+    if (!limit_is_virtual(resource) || (id != 0 && id != (uint64_t)getpid()))
+        return HOST_SYSCALL(thread, SYS_prlimit64, id, resource, new_limit, old_limit);
+    struct rlimit64 wanted, now;
+    if (new_limit && !guest_read(&wanted, new_limit, sizeof wanted))
+        return -EFAULT;
+    if (new_limit && wanted.rlim_cur > wanted.rlim_max)
+        return -EINVAL;
+    int64_t result = RAW_SYSCALL(SYS_prlimit64, 0, resource, 0, (uint64_t)&now);
+    if (result < 0)
+        return result;
+    pthread_mutex_lock(&process->lock);
+    if (process->limits_set >> resource & 1)
+        now = process->limits[resource];
+    if (new_limit && wanted.rlim_max > now.rlim_max && geteuid() != 0) {
+        result = -EPERM;
+    } else if (new_limit) {
+        process->limits[resource] = wanted;
+        process->limits_set |= 1u << resource;
+    }
+    pthread_mutex_unlock(&process->lock);
+    if (result == 0 && old_limit && !guest_write(old_limit, &now, sizeof now))
+        return -EFAULT;
+    return result;
+}
+
+int64_t sys_prlimit64(struct thread *thread, const uint64_t a[6])
+{
+    return change_limit(thread, a[0], (uint32_t)a[1], a[2], a[3]);
+}
+
+int64_t sys_getrlimit(struct thread *thread, const uint64_t a[6])
+{
+    return change_limit(thread, 0, (uint32_t)a[0], 0, a[1]);
+}
+
+int64_t sys_setrlimit(struct thread *thread, const uint64_t a[6])
+{
+    return a[1] ? change_limit(thread, 0, (uint32_t)a[0], a[1], 0) : -EFAULT;
+}
+
+/** Those that act on what dragoman shares with the guest, or mean the same on both. All others do not exist. */
+static bool prctl_passes(int option)
+{
+    static const int passed[] = {
+        PR_SET_PDEATHSIG,     PR_GET_PDEATHSIG,    PR_GET_DUMPABLE,      PR_SET_DUMPABLE,     PR_GET_KEEPCAPS,
+        PR_SET_KEEPCAPS,      PR_SET_NAME,         PR_GET_NAME,          PR_CAPBSET_READ,     PR_CAPBSET_DROP,
+        PR_GET_SECUREBITS,    PR_SET_SECUREBITS,   PR_SET_TIMERSLACK,    PR_GET_TIMERSLACK,   PR_SET_PTRACER,
+        PR_SET_CHILD_SUBREAPER, PR_GET_CHILD_SUBREAPER, PR_SET_NO_NEW_PRIVS, PR_GET_NO_NEW_PRIVS,
+        PR_SET_THP_DISABLE,   PR_GET_THP_DISABLE,  PR_CAP_AMBIENT,       PR_GET_TIMING,       PR_SET_TIMING,
+        PR_MCE_KILL,          PR_MCE_KILL_GET,     PR_SET_IO_FLUSHER,    PR_GET_IO_FLUSHER,   PR_GET_SECCOMP,
+        PR_TASK_PERF_EVENTS_DISABLE, PR_TASK_PERF_EVENTS_ENABLE, 0x53564d41 /* PR_SET_VMA: a name for memory */,
+    };
+    for (size_t i = 0; i < sizeof passed / sizeof passed[0]; i++) {
+        if (option == passed[i])
+            return true;
+    }
+    return false;
+}
+
+int64_t sys_prctl(struct thread *thread, const uint64_t a[6])
+{
+    return prctl_passes((int)a[0]) ? host_syscall(thread, SYS_prctl, a) : -EINVAL;
+}

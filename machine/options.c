@@ -1,0 +1,564 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "machine/options.h"
+
+#include <errno.h>
+#include <limits.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+#include <unistd.h>
+
+#include "frontend/a64/cpu.h"
+
+#ifndef DRAGOMAN_VERSION
+#define DRAGOMAN_VERSION "development"
+#endif
+
+/* ---- CPU models --------------------------------------------------------------------------------------------------------- */
+
+#define F(name) (UINT64_C(1) << A64_FEAT_##name)
+#define FEATURES_V8_CRYPTO (F(BASE) | F(AES) | F(PMULL) | F(SHA1) | F(SHA256) | F(CRC32))
+#define FEATURES_V82                                                                                                           \
+    (FEATURES_V8_CRYPTO | F(LSE) | F(RDM) | F(FP16) | F(DOTPROD) | F(LRCPC) | F(SSBS) | F(DPB))
+
+static const struct {
+    const char *name;
+    uint64_t features;
+} cpu_models[] = {
+    {"max", UINT64_MAX},
+    {"cortex-a35", FEATURES_V8_CRYPTO},
+    {"cortex-a53", FEATURES_V8_CRYPTO},
+    {"cortex-a57", FEATURES_V8_CRYPTO},
+    {"cortex-a72", FEATURES_V8_CRYPTO},
+    {"cortex-a76", FEATURES_V82},
+    {"neoverse-n1", FEATURES_V82},
+    {"a64fx", (FEATURES_V82 & ~(F(LRCPC) | F(SSBS) | F(DOTPROD))) | F(FCMA)},
+};
+
+/* ---- functions of the rows: false after a message, or with options_stop set ----------------------------------------------- */
+
+struct parse {
+    struct options *options;
+    size_t nenvironment;
+    bool stop; /* something was printed that was asked for */
+};
+
+static bool complain(const char *format, const char *what)
+{
+    fprintf(stderr, "dragoman: ");
+    fprintf(stderr, format, what);
+    fputc('\n', stderr);
+    return false;
+}
+
+static bool parse_number(const char *text, const char *option, bool suffixes, uint64_t *value)
+{
+    char *end;
+    errno = 0;
+    unsigned long long n = strtoull(text, &end, 0);
+    unsigned shift = 0;
+    if (suffixes && end != text && *end) {
+        shift = *end == 'K' || *end == 'k' ? 10 : *end == 'M' || *end == 'm' ? 20 : *end == 'G' || *end == 'g' ? 30 : 0;
+        if (shift)
+            end++;
+    }
+    if (errno || end == text || *end || *text == '-' || n > UINT64_MAX >> shift) {
+        fprintf(stderr, "dragoman: %s wants a number, not '%s'\n", option, text);
+        return false;
+    }
+    *value = (uint64_t)n << shift;
+    return true;
+}
+
+static bool option_sysroot(struct parse *p, const char *value)
+{
+    size_t length = strlen(value);
+    while (length > 0 && value[length - 1] == '/')
+        length--;
+    char *sysroot = length ? strndup(value, length) : NULL; /* "/" is no sysroot at all */
+    if (sysroot && *sysroot != '/') { /* the guest may change its directory */
+        char *absolute = realpath(sysroot, NULL);
+        if (absolute) {
+            free(sysroot);
+            sysroot = absolute;
+        }
+    }
+    p->options->sysroot = sysroot;
+    return true;
+}
+
+static void environment_remove(struct parse *p, const char *name, size_t length)
+{
+    char **list = p->options->environment;
+    size_t kept = 0;
+    for (size_t i = 0; i < p->nenvironment; i++) {
+        if (strncmp(list[i], name, length) != 0 || list[i][length] != '=')
+            list[kept++] = list[i];
+    }
+    p->nenvironment = kept;
+    list[kept] = NULL;
+}
+
+/** Both take lists separated by commas, as QEMU does. */
+static bool option_set_environment(struct parse *p, const char *value)
+{
+    char *copy = strdup(value);
+    for (char *item, *rest = copy; (item = strsep(&rest, ",")) != NULL;) {
+        char *equals = strchr(item, '=');
+        if (!equals)
+            return complain("-E wants NAME=VALUE, not '%s'", item);
+        environment_remove(p, item, (size_t)(equals - item));
+        char **list = realloc(p->options->environment, (p->nenvironment + 2) * sizeof *list);
+        if (!list)
+            return complain("%s: out of memory", "-E");
+        list[p->nenvironment++] = item;
+        list[p->nenvironment] = NULL;
+        p->options->environment = list;
+    }
+    return true;
+}
+
+static bool option_unset_environment(struct parse *p, const char *value)
+{
+    char *copy = strdup(value);
+    for (char *item, *rest = copy; (item = strsep(&rest, ",")) != NULL;) {
+        if (strchr(item, '='))
+            return complain("-U wants a NAME, not '%s'", item);
+        environment_remove(p, item, strlen(item));
+    }
+    free(copy);
+    return true;
+}
+
+static bool option_argv0(struct parse *p, const char *value)
+{
+    p->options->argv0 = value;
+    return true;
+}
+
+static bool option_release(struct parse *p, const char *value)
+{
+    p->options->release = value;
+    return true;
+}
+
+static bool option_strace(struct parse *p, const char *value)
+{
+    (void)value;
+    p->options->strace = true;
+    return true;
+}
+
+static bool option_singlestep(struct parse *p, const char *value)
+{
+    (void)value;
+    p->options->engine.max_insns = 1;
+    p->options->engine.regions = false;
+    return true;
+}
+
+static bool option_log_file(struct parse *p, const char *value)
+{
+    p->options->log_path = value;
+    return true;
+}
+
+static bool option_log_file_append(struct parse *p, const char *value)
+{
+    p->options->log_path = value;
+    p->options->log_append = true;
+    return true;
+}
+
+static bool option_stack(struct parse *p, const char *value)
+{
+    if (!parse_number(value, "-s", true, &p->options->stack_size))
+        return false;
+    if (p->options->stack_size < 131072 || p->options->stack_size > UINT64_C(1) << 40)
+        return complain("-s %s: the stack must have from 128K to 1024G", value);
+    return true;
+}
+
+static bool option_seed(struct parse *p, const char *value)
+{
+    p->options->seeded = true;
+    return parse_number(value, "-seed", false, &p->options->seed);
+}
+
+static bool option_page_size(struct parse *p, const char *value)
+{
+    uint64_t size;
+    (void)p;
+    if (!parse_number(value, "-p", true, &size))
+        return false;
+    return size == 4096 || complain("-p %s: only pages of 4096 bytes are supported", value);
+}
+
+static bool option_guest_base(struct parse *p, const char *value)
+{
+    uint64_t base;
+    (void)p;
+    if (!parse_number(value, "-B", true, &base))
+        return false;
+    return base == 0 || complain("-B %s: the guest's addresses are the host's; only 0 is supported", value);
+}
+
+static bool option_reserved(struct parse *p, const char *value)
+{
+    uint64_t size;
+    (void)p;
+    if (!parse_number(value, "-R", true, &size))
+        return false;
+    return size == 0 || complain("-R %s: reserving guest address space is not supported; only 0 is", value);
+}
+
+static bool option_gdb(struct parse *p, const char *value)
+{
+    (void)p;
+    return complain("-g %s: debugging with gdb is not supported in this version", value);
+}
+
+static bool option_trace(struct parse *p, const char *value)
+{
+    (void)p;
+    return complain("-trace %s: trace events are not supported; see -d help for what can be logged", value);
+}
+
+static bool option_plugin(struct parse *p, const char *value)
+{
+    (void)p;
+    return complain("-plugin %s: plugins are not supported", value);
+}
+
+static bool option_dfilter(struct parse *p, const char *value)
+{
+    (void)p;
+    return complain("-dfilter %s: filtering logs by address is not supported", value);
+}
+
+static bool option_cpu(struct parse *p, const char *value)
+{
+    const size_t n = sizeof cpu_models / sizeof cpu_models[0];
+    if (strcmp(value, "help") == 0 || strcmp(value, "?") == 0) {
+        puts("Available CPUs:");
+        for (size_t i = 0; i < n; i++)
+            printf("  %s\n", cpu_models[i].name);
+        p->stop = true;
+        return false;
+    }
+    size_t length = strcspn(value, ",");
+    if (value[length])
+        return complain("-cpu %s: properties of a CPU model are not supported", value);
+    for (size_t i = 0; i < n; i++) {
+        if (strcmp(value, cpu_models[i].name) == 0) {
+            p->options->features = cpu_models[i].features & a64_features_supported();
+            return true;
+        }
+    }
+    return complain("unknown CPU model '%s'; -cpu help lists them", value);
+}
+
+static const struct {
+    const char *name;
+    unsigned bit; /* LOG_*; 0: strace */
+    const char *help;
+} log_items[] = {
+    {"in_asm", LOG_IN_ASM, "guest instructions of each translation"},
+    {"ir", LOG_IR, "intermediate representation of each translation"},
+    {"op", LOG_IR, "the same"},
+    {"out_asm", LOG_OUT_ASM, "host instructions of each translation"},
+    {"exec", LOG_EXEC, "a line for each translation entered from the dispatcher"},
+    {"cpu", LOG_CPU, "registers before each translation entered from the dispatcher"},
+    {"nochain", LOG_NOCHAIN, "do not chain translations, so that exec and cpu show all of them"},
+    {"stats", LOG_STATS, "counts of translations, links and evictions at the end"},
+    {"strace", 0, "system calls, as with -strace"},
+};
+
+static bool option_log(struct parse *p, const char *value)
+{
+    const size_t n = sizeof log_items / sizeof log_items[0];
+    if (strcmp(value, "help") == 0) {
+        puts("Log items (comma separated):");
+        for (size_t i = 0; i < n; i++)
+            printf("%-15s %s\n", log_items[i].name, log_items[i].help);
+        p->stop = true;
+        return false;
+    }
+    char *copy = strdup(value);
+    for (char *item, *rest = copy; (item = strsep(&rest, ",")) != NULL;) {
+        size_t i = 0;
+        while (i < n && strcmp(item, log_items[i].name) != 0)
+            i++;
+        if (i == n)
+            return complain("unknown log item '%s'; -d help lists them", item);
+        p->options->engine.log |= log_items[i].bit;
+        if (log_items[i].bit == 0)
+            p->options->strace = true;
+    }
+    free(copy);
+    return true;
+}
+
+/* ---- -accel ----------------------------------------------------------------------------------------------------------------- */
+
+enum accel_kind { ACCEL_BOOL, ACCEL_COUNT, ACCEL_SIZE, ACCEL_BACKEND };
+
+static const struct {
+    const char *name;
+    enum accel_kind kind;
+    size_t offset; /* in struct engine_options */
+    const char *help;
+} accel_properties[] = {
+#define ROW(name, kind, field, help) {name, kind, offsetof(struct engine_options, field), help}
+    ROW("backend", ACCEL_BACKEND, builder, "x86_64 or interp"),
+    ROW("cache", ACCEL_SIZE, cache_size, "bytes of host code kept, e.g. 32M"),
+    ROW("chain", ACCEL_BOOL, backend.chain, "translations jump to each other directly"),
+    ROW("dce", ACCEL_BOOL, dce, "dead code is removed"),
+    ROW("fold", ACCEL_BOOL, builder.fold, "constants, addresses, compare and branch are folded"),
+    ROW("hot", ACCEL_COUNT, hot, "entries after which a block is recompiled as part of a region"),
+    ROW("insns", ACCEL_COUNT, max_insns, "guest instructions in a block at most"),
+    ROW("lookup", ACCEL_BOOL, backend.inline_lookup, "indirect branches look their target up in place"),
+    ROW("number", ACCEL_BOOL, builder.number, "values are numbered, equal ones computed once"),
+    ROW("predict", ACCEL_BOOL, backend.predict, "returns are predicted"),
+    ROW("regions", ACCEL_BOOL, regions, "hot blocks are compiled together"),
+    ROW("state", ACCEL_BOOL, builder.state, "guest registers are kept in host registers within a translation"),
+    ROW("verify", ACCEL_BOOL, verify, "the intermediate representation is checked after each step"),
+#undef ROW
+};
+
+static void accel_help(void)
+{
+    puts("-accel translator[,property=value]...");
+    for (size_t i = 0; i < sizeof accel_properties / sizeof accel_properties[0]; i++) {
+        static const char *const kinds[] = {"=on|off", "=N", "=SIZE", "=NAME"};
+        printf("  %s%-*s %s\n", accel_properties[i].name, (int)(18 - strlen(accel_properties[i].name)),
+               kinds[accel_properties[i].kind], accel_properties[i].help);
+    }
+}
+
+static bool accel_set(struct options *options, size_t row, const char *value)
+{
+    void *field = (char *)&options->engine + accel_properties[row].offset;
+    const char *name = accel_properties[row].name;
+    uint64_t n;
+    switch (accel_properties[row].kind) {
+    case ACCEL_BOOL:
+        if (strcmp(value, "on") != 0 && strcmp(value, "off") != 0) {
+            fprintf(stderr, "dragoman: -accel translator,%s= wants on or off, not '%s'\n", name, value);
+            return false;
+        }
+        *(bool *)field = strcmp(value, "on") == 0;
+        if (strcmp(name, "fold") == 0)
+            options->engine.backend.fold = *(bool *)field;
+        return true;
+    case ACCEL_COUNT:
+        if (!parse_number(value, name, false, &n))
+            return false;
+        if (n == 0 || n > INT32_MAX) {
+            fprintf(stderr, "dragoman: -accel translator,%s=%s: from 1 to %d\n", name, value, INT32_MAX);
+            return false;
+        }
+        *(uint32_t *)field = (uint32_t)n;
+        return true;
+    case ACCEL_SIZE:
+        if (!parse_number(value, name, true, &n))
+            return false;
+        if (n < 256u << 10 || n > UINT64_C(1) << 30) {
+            fprintf(stderr, "dragoman: -accel translator,%s=%s: from 256K to 1G\n", name, value);
+            return false;
+        }
+        *(size_t *)field = (size_t)n;
+        return true;
+    case ACCEL_BACKEND:
+        if (strcmp(value, backend_x86_64.name) == 0)
+            options->backend = &backend_x86_64;
+        else if (strcmp(value, backend_interp.name) == 0)
+            options->backend = &backend_interp;
+        else
+            return complain("-accel translator,backend=%s: there are x86_64 and interp", value);
+        options->backend_chosen = true;
+        return true;
+    }
+    return false;
+}
+
+static bool option_accel(struct parse *p, const char *value)
+{
+    const size_t n = sizeof accel_properties / sizeof accel_properties[0];
+    char *copy = strdup(value), *rest = copy, *name = strsep(&rest, ",");
+    if (strcmp(name, "help") == 0) {
+        accel_help();
+        p->stop = true;
+        return false;
+    }
+    if (strcmp(name, "translator") != 0 && strcmp(name, "tcg") != 0)
+        return complain("unknown accelerator '%s'; programs run with -accel translator", name);
+    for (char *item; (item = strsep(&rest, ",")) != NULL;) {
+        char *equals = strchr(item, '=');
+        if (!equals)
+            return complain("-accel translator,%s: wants property=value; -accel help lists them", item);
+        *equals = 0;
+        size_t i = 0;
+        while (i < n && strcmp(item, accel_properties[i].name) != 0)
+            i++;
+        if (i == n)
+            return complain("unknown property '%s' of -accel translator; -accel help lists them", item);
+        if (!accel_set(p->options, i, equals + 1))
+            return false;
+    }
+    free(copy);
+    return true;
+}
+
+static bool option_version(struct parse *p, const char *value)
+{
+    (void)value;
+    puts("dragoman-aarch64 version " DRAGOMAN_VERSION);
+    p->stop = true;
+    return false;
+}
+
+static bool option_help(struct parse *p, const char *value);
+
+/* ---- the table ------------------------------------------------------------------------------------------------------------ */
+
+enum { CARRY = 1 /* a program that the guest executes is started with it too */ };
+
+static const struct option_row {
+    const char *name, *argument;
+    unsigned flags;
+    bool (*parse)(struct parse *p, const char *value);
+    const char *help; /* NULL: not in the help text */
+} option_rows[] = {
+    {"h", NULL, 0, option_help, "print this help"},
+    {"help", NULL, 0, option_help, ""},
+    {"g", "port", 0, option_gdb, "wait for gdb on 'port' (not supported yet)"},
+    {"L", "path", CARRY, option_sysroot, "look for the guest's absolute paths under 'path' first"},
+    {"s", "size", CARRY, option_stack, "set the stack size to 'size' bytes (default: the host's limit, at least 8M)"},
+    {"cpu", "model", CARRY, option_cpu, "select CPU (-cpu help for list)"},
+    {"E", "var=value", 0, option_set_environment, "set an environment variable of the guest"},
+    {"U", "var", 0, option_unset_environment, "unset an environment variable of the guest"},
+    {"0", "argv0", 0, option_argv0, "set the guest's argv[0]"},
+    {"r", "uname", CARRY, option_release, "set the release that uname() reports"},
+    {"B", "address", CARRY, option_guest_base, "guest base address (only 0)"},
+    {"R", "size", CARRY, option_reserved, "reserve guest address space (only 0)"},
+    {"d", "item[,...]", CARRY, option_log, "log the items (-d help for list)"},
+    {"dfilter", "range[,...]", CARRY, option_dfilter, "filter logs by address (not supported yet)"},
+    {"D", "logfile", 0, option_log_file, "write logs to 'logfile' instead of stderr; %d in it is the process id"},
+    {"D-append", "logfile", 0, option_log_file_append, "the same, without emptying the file first"},
+    {"p", "pagesize", CARRY, option_page_size, "set the page size (only 4096)"},
+    {"singlestep", NULL, CARRY, option_singlestep, "translate one instruction at a time"},
+    {"one-insn-per-tb", NULL, CARRY, option_singlestep, ""},
+    {"strace", NULL, CARRY, option_strace, "log system calls"},
+    {"seed", "seed", CARRY, option_seed, "seed for the random bytes given to the guest at its start"},
+    {"trace", "pattern", 0, option_trace, "trace events (not supported)"},
+    {"plugin", "file", 0, option_plugin, "load a plugin (not supported)"},
+    {"accel", "name[,...]", CARRY, option_accel, "choose and tune the accelerator (-accel help for list)"},
+    {"version", NULL, 0, option_version, "print the version"},
+};
+#define OPTION_COUNT (sizeof option_rows / sizeof option_rows[0])
+
+static bool option_help(struct parse *p, const char *value)
+{
+    (void)value;
+    puts("usage: dragoman [options] program [arguments...]\n"
+         "Runs a Linux program built for AArch64.\n\n"
+         "Options:\n");
+    for (size_t i = 0; i < OPTION_COUNT; i++) {
+        const struct option_row *row = &option_rows[i];
+        int width = 24 - (int)strlen(row->name);
+        printf("-%s %-*s %s\n", row->name, width > 0 ? width : 0, row->argument ? row->argument : "", row->help);
+    }
+    puts("\nThe exit status is the program's, 127 if it was not found and 126 if it could not be run.");
+    p->stop = true;
+    return false;
+}
+
+static const struct option_row *option_find(const char *name)
+{
+    for (size_t i = 0; i < OPTION_COUNT; i++) {
+        if (strcmp(option_rows[i].name, name) == 0)
+            return &option_rows[i];
+    }
+    return NULL;
+}
+
+/** Options to start another program with: those of the rows that carry over, and the log file, kept open to append. */
+static bool collect_carry(struct options *options, char **argv, int end)
+{
+    options->carry = calloc((size_t)end + 4, sizeof *options->carry);
+    if (!options->carry)
+        return false;
+    int n = 0;
+    for (int i = 1; i < end; i++) {
+        const char *name = argv[i] + 1 + (argv[i][1] == '-');
+        const struct option_row *row = option_find(name);
+        if (row->flags & CARRY) {
+            options->carry[n++] = argv[i];
+            /* a relative sysroot was made absolute */
+            if (row->argument)
+                options->carry[n++] = row->parse == option_sysroot && options->sysroot ? (char *)options->sysroot : argv[i + 1];
+        }
+        if (row->argument)
+            i++;
+    }
+    if (options->log_path) {
+        options->carry[n++] = (char *)"-D-append";
+        char *absolute = realpath(options->log_path, NULL);
+        options->carry[n++] = absolute ? absolute : (char *)options->log_path;
+    }
+    return true;
+}
+
+enum options_result options_parse(struct options *options, int argc, char **argv, char **env)
+{
+    *options = (struct options){.backend = &backend_x86_64, .features = a64_features_supported()};
+    engine_default_options(&options->engine);
+    options->engine.log_file = stderr;
+    struct parse p = {.options = options};
+    while (env[p.nenvironment])
+        p.nenvironment++;
+    options->environment = malloc((p.nenvironment + 1) * sizeof *env);
+    if (!options->environment) {
+        complain("%s", "out of memory");
+        return OPTIONS_WRONG;
+    }
+    memcpy(options->environment, env, (p.nenvironment + 1) * sizeof *env);
+
+    int i = 1;
+    for (; i < argc && argv[i][0] == '-' && argv[i][1]; i++) {
+        if (strcmp(argv[i], "--") == 0) {
+            complain("%s", "-- is not needed: the first argument that is not an option is the program");
+            return OPTIONS_WRONG;
+        }
+        const char *name = argv[i] + 1 + (argv[i][1] == '-');
+        const struct option_row *row = option_find(name);
+        if (!row) {
+            complain("unknown option '%s'; -help lists them", argv[i]);
+            return OPTIONS_WRONG;
+        }
+        const char *value = NULL;
+        if (row->argument) {
+            if (++i == argc) {
+                complain("option '%s' wants an argument; see -help", argv[i - 1]);
+                return OPTIONS_WRONG;
+            }
+            value = argv[i];
+        }
+        if (!row->parse(&p, value))
+            return p.stop ? OPTIONS_DONE : OPTIONS_WRONG;
+    }
+    if (i == argc) {
+        complain("%s", "no program given; see -help");
+        return OPTIONS_WRONG;
+    }
+    options->program = argv[i];
+    options->arguments = &argv[i];
+    if (!collect_carry(options, argv, i)) {
+        complain("%s", "out of memory");
+        return OPTIONS_WRONG;
+    }
+    if (options->argv0)
+        options->arguments[0] = (char *)options->argv0;
+    return OPTIONS_RUN;
+}

@@ -1,0 +1,416 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Single A64 instructions against recorded results: each vector is an initial state, one instruction (or a load-exclusive and
+ * its store-exclusive), and what differs afterwards. The file is not part of this repository: the environment variable
+ * DRAGOMAN_VECTORS names it (a64.vec or a64.vec.xz, "ARMVEC1" format); without it the test is skipped.
+ *
+ * Each vector runs in translated code for real: the code is executable for its own few bytes only, so that the engine comes
+ * back with TRAP_FETCH wherever it ends.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <cmocka.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+
+#include "frontend/a64/cpu.h"
+#include "frontend/a64/decode.h"
+#include "translator/engine.h"
+
+struct header {
+    char magic[8];
+    uint32_t nstates, nvectors;
+    uint64_t ram_base;
+    uint32_t ram_size, state_size;
+    uint64_t ram_seed;
+};
+struct state {
+    uint64_t x[31], sp, pc;
+    uint32_t ps, fpcr, fpsr, is32;
+    uint8_t v[32][16];
+    uint64_t tpidr_el0, pad;
+};
+struct record {
+    uint16_t length;
+    uint8_t mode, ninsns;
+    uint16_t state, encoding;
+    uint8_t status, notes, npre, npost;
+};
+enum { STATUS_EXECUTED = 0, STATUS_UNDEFINED = 1, STATUS_EXCEPTION = 4 };
+enum { EXPECTED_MAX = 256 };
+
+struct vectors {
+    uint8_t *file;
+    const struct header *header;
+    const struct state *states;
+    const uint8_t *records;
+    uint8_t *ram, *initial_ram;
+};
+
+struct outcome { /* what a vector must lead to */
+    struct state state;
+    uint32_t esr;
+    struct {
+        uint32_t offset;
+        uint8_t byte;
+    } memory[EXPECTED_MAX];
+    unsigned nmemory;
+};
+
+/* Encodings of features that this frontend does not have: there the vectors differ by design. */
+static const struct {
+    uint32_t mask, value;
+    const char *reason;
+} not_supported[] = {
+    {0xffff8000, 0xdac10000, "pointer authentication"},
+    {0xffe0fc00, 0x9ac03000, "pointer authentication: PACGA"},
+    {0xfe9ff000, 0xd61f0000, "pointer authentication: branches"},
+    {0xff200400, 0xf8200400, "pointer authentication: LDRAA, LDRAB"},
+    {0xdfe0e800, 0x9ac00000, "memory tagging: SUBP, IRG, GMI"},
+};
+
+static bool is_supported(uint32_t word)
+{
+    for (size_t i = 0; i < sizeof not_supported / sizeof not_supported[0]; i++)
+        if ((word & not_supported[i].mask) == not_supported[i].value && !a64_decode(word))
+            return false;
+    return true;
+}
+
+/* ---- the file ------------------------------------------------------------------------------------------------------------- */
+
+static void *read_stream(FILE *in)
+{
+    size_t size = 0, capacity = 1 << 20, n;
+    uint8_t *data = malloc(capacity);
+    while (data && (n = fread(data + size, 1, capacity - size, in)) > 0) {
+        size += n;
+        if (size == capacity)
+            data = realloc(data, capacity *= 2);
+    }
+    return data;
+}
+
+static int load_vectors(void **test_state)
+{
+    static struct vectors vectors;
+    const char *path = getenv("DRAGOMAN_VECTORS");
+    *test_state = NULL;
+    if (!path)
+        return 0;
+    bool packed = strlen(path) > 3 && strcmp(path + strlen(path) - 3, ".xz") == 0;
+    char command[4096];
+    snprintf(command, sizeof command, "xz -dc '%s'", path);
+    FILE *in = packed ? popen(command, "r") : fopen(path, "rb");
+    if (!in)
+        return -1;
+    vectors.file = read_stream(in);
+    if (packed)
+        pclose(in);
+    else
+        fclose(in);
+    vectors.header = (const struct header *)vectors.file;
+    const struct header *h = vectors.header;
+    if (!vectors.file || memcmp(h->magic, "ARMVEC1", 8) != 0 || h->state_size != sizeof(struct state)) {
+        print_error("%s is not a vector file\n", path);
+        return -1;
+    }
+    vectors.states = (const struct state *)(vectors.file + 40);
+    vectors.records = (const uint8_t *)(vectors.states + h->nstates);
+    vectors.initial_ram = malloc(h->ram_size);
+    vectors.ram = mmap((void *)h->ram_base, h->ram_size, PROT_READ | PROT_WRITE,
+                       MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED_NOREPLACE, -1, 0);
+    if (vectors.ram == MAP_FAILED || !vectors.initial_ram)
+        return -1;
+    for (uint64_t i = 0; i < h->ram_size / 8; i++) {
+        uint64_t z = h->ram_seed + (i + 1) * 0x9E3779B97F4A7C15; /* splitmix64, as the format says */
+        z = (z ^ (z >> 30)) * 0xBF58476D1CE4E5B9;
+        z = (z ^ (z >> 27)) * 0x94D049BB133111EB;
+        ((uint64_t *)vectors.initial_ram)[i] = z ^ (z >> 31);
+    }
+    memcpy(vectors.ram, vectors.initial_ram, h->ram_size);
+    *test_state = &vectors;
+    return 0;
+}
+
+static int free_vectors(void **test_state)
+{
+    struct vectors *v = *test_state;
+    if (v) {
+        munmap(v->ram, v->header->ram_size);
+        free(v->initial_ram);
+        free(v->file);
+    }
+    return 0;
+}
+
+/** Applies entries to a state; memory entries and ESR only go to `outcome`, if there is one. */
+static const uint8_t *apply_entries(struct state *s, struct outcome *outcome, const uint8_t *p, unsigned n)
+{
+    while (n--) {
+        uint8_t kind = *p++;
+        if (kind == 128) {
+            uint32_t offset;
+            memcpy(&offset, p, 4);
+            for (unsigned i = 0; outcome && i < p[4] && outcome->nmemory < EXPECTED_MAX; i++) {
+                outcome->memory[outcome->nmemory].offset = offset + i;
+                outcome->memory[outcome->nmemory++].byte = p[5 + i];
+            }
+            p += 5 + p[4];
+            continue;
+        }
+        uint64_t ignored;
+        void *to = kind < 31 ? (void *)&s->x[kind] : kind == 31 ? &s->sp : kind == 32 ? &s->pc : (void *)&ignored;
+        size_t size = 8;
+        if (kind == 33 || kind == 34 || kind == 35) {
+            to = kind == 33 ? &s->ps : kind == 34 ? &s->fpsr : &s->fpcr;
+            size = 4;
+        } else if (kind == 36) {
+            to = &s->tpidr_el0;
+        } else if (kind == 38) {
+            to = outcome ? (void *)&outcome->esr : (void *)&ignored;
+            size = 4;
+        } else if (kind >= 64 && kind < 96) {
+            to = s->v[kind - 64];
+            size = 16;
+        }
+        memcpy(to, p, size);
+        p += size;
+    }
+    return p;
+}
+
+/* ---- running ---------------------------------------------------------------------------------------------------------------- */
+
+struct runner {
+    const struct vectors *vectors;
+    struct engine *engine;
+    struct a64_cpu *cpu;
+    uint64_t code_start, code_end;
+    unsigned ran, bad, skipped;
+    unsigned *bad_by_row;
+};
+
+static const uint8_t *fetch(void *opaque, uint64_t pc, uint64_t *end)
+{
+    const struct runner *r = opaque;
+    if (pc < r->code_start || pc >= r->code_end)
+        return NULL;
+    *end = r->code_end;
+    return (const uint8_t *)pc;
+}
+
+static void load_state(struct a64_cpu *cpu, const struct state *s)
+{
+    memcpy(cpu->x, s->x, sizeof s->x);
+    cpu->sp = s->sp;
+    cpu->cpu.pc = s->pc;
+    a64_write_nzcv(cpu, s->ps);
+    a64_write_fpcr(cpu, s->fpcr);
+    a64_write_fpsr(cpu, s->fpsr);
+    memcpy(cpu->v, s->v, sizeof s->v);
+    cpu->tpidr_el0 = s->tpidr_el0;
+    cpu->excl_address = A64_EXCL_NONE;
+    cpu->pstate = 0;
+}
+
+static void save_state(struct a64_cpu *cpu, struct state *s)
+{
+    memset(s, 0, sizeof *s);
+    memcpy(s->x, cpu->x, sizeof s->x);
+    s->sp = cpu->sp;
+    s->pc = cpu->cpu.pc;
+    s->ps = a64_read_nzcv(cpu);
+    s->fpcr = cpu->fpcr;
+    s->fpsr = a64_read_fpsr(cpu);
+    memcpy(s->v, cpu->v, sizeof s->v);
+    s->tpidr_el0 = cpu->tpidr_el0;
+}
+
+static enum cpu_trap expected_trap(const struct record *record, const struct outcome *want)
+{
+    if (record->status == STATUS_EXECUTED)
+        return want->state.pc & 3 ? TRAP_ALIGN_PC : TRAP_FETCH;
+    if (record->status == STATUS_UNDEFINED)
+        return TRAP_UNDEFINED;
+    switch (want->esr >> 26) { /* the exception class */
+    case 0x15: return TRAP_SYSCALL;
+    case 0x3c: return TRAP_BREAKPOINT;
+    case 0x22: return TRAP_ALIGN_PC;
+    default: return TRAP_NONE; /* not for this test */
+    }
+}
+
+static void print_difference(const struct runner *r, unsigned number, const uint32_t *words, const struct state *in,
+                             const struct outcome *want, const struct state *got, int want_trap, int got_trap)
+{
+    uint32_t word = words[0];
+    const struct a64_row *row = a64_decode(word);
+    print_message("#%u %08x %s, FPCR %08x:", number, word, row ? row->name : "unallocated", in->fpcr);
+    if (want_trap != got_trap)
+        print_message(" trap %d (want %d)", got_trap, want_trap);
+    for (unsigned i = 0; i < 31; i++)
+        if (got->x[i] != want->state.x[i])
+            print_message(" x%u %016" PRIx64 " (want %016" PRIx64 ")", i, got->x[i], want->state.x[i]);
+    for (unsigned i = 0; i < 32; i++)
+        if (memcmp(got->v[i], want->state.v[i], 16) != 0) {
+            const uint64_t *g = (const uint64_t *)got->v[i], *w = (const uint64_t *)want->state.v[i];
+            print_message(" v%u %016" PRIx64 "_%016" PRIx64 " (want %016" PRIx64 "_%016" PRIx64 ")", i, g[1], g[0],
+                          w[1], w[0]);
+        }
+    if (got->sp != want->state.sp || got->pc != want->state.pc)
+        print_message(" sp %" PRIx64 " (want %" PRIx64 ") pc %" PRIx64 " (want %" PRIx64 ")", got->sp, want->state.sp,
+                      got->pc, want->state.pc);
+    if (got->ps != want->state.ps || got->fpsr != want->state.fpsr || got->fpcr != want->state.fpcr)
+        print_message(" nzcv %x (want %x) fpsr %x (want %x) fpcr %x (want %x)", got->ps >> 28, want->state.ps >> 28,
+                      got->fpsr, want->state.fpsr, got->fpcr, want->state.fpcr);
+    for (unsigned i = 0; i < want->nmemory; i++)
+        if (r->vectors->ram[want->memory[i].offset] != want->memory[i].byte)
+            print_message(" [+%x] %02x (want %02x)", want->memory[i].offset, r->vectors->ram[want->memory[i].offset],
+                          want->memory[i].byte);
+    print_message("\n");
+}
+
+static bool memory_matches(const struct vectors *v, const struct outcome *want)
+{
+    for (unsigned i = 0; i < want->nmemory; i++)
+        if (v->ram[want->memory[i].offset] != want->memory[i].byte)
+            return false;
+    return true;
+}
+
+/** Puts back what the vector was expected to store; now and then, looks whether anything else was. */
+static bool restore_memory(const struct vectors *v, const struct outcome *want, uint64_t pc, unsigned bytes,
+                           bool check_all)
+{
+    for (unsigned i = 0; i < want->nmemory; i++)
+        v->ram[want->memory[i].offset] = v->initial_ram[want->memory[i].offset];
+    uint64_t offset = pc - v->header->ram_base;
+    memcpy(v->ram + offset, v->initial_ram + offset, bytes);
+    if (!check_all || memcmp(v->ram, v->initial_ram, v->header->ram_size) == 0)
+        return true;
+    memcpy(v->ram, v->initial_ram, v->header->ram_size);
+    return false;
+}
+
+static void run_vector(struct runner *r, const uint8_t *p, unsigned number)
+{
+    const struct vectors *v = r->vectors;
+    struct record record;
+    memcpy(&record, p, sizeof record);
+    uint32_t words[4];
+    unsigned bytes = 4u * record.ninsns;
+    if (record.mode != 0 || record.notes || record.ninsns > 2)
+        return;
+    memcpy(words, p + sizeof record, bytes);
+    struct state in = v->states[record.state], got;
+    struct outcome want = {0};
+    p = apply_entries(&in, NULL, p + sizeof record + bytes, record.npre);
+    want.state = in;
+    if (record.status == STATUS_EXECUTED)
+        want.state.pc += bytes;
+    apply_entries(&want.state, &want, p, record.npost);
+    want.state.ps &= 0xf0000000;
+    enum cpu_trap want_trap = expected_trap(&record, &want);
+    bool loops = record.status == STATUS_EXECUTED && want.state.pc - in.pc < bytes;
+    if (want_trap == TRAP_NONE || loops || !is_supported(words[record.ninsns - 1])) {
+        r->skipped++;
+        return;
+    }
+    if (want_trap == TRAP_SYSCALL) {
+        want.state = in; /* the recorded state is that of EL1's vector */
+        want.state.pc += 4;
+    } else if (record.status == STATUS_EXCEPTION) {
+        uint64_t pc = want_trap == TRAP_ALIGN_PC ? want.state.pc : in.pc;
+        want.state = in;
+        want.state.pc = pc;
+    }
+    memcpy((void *)in.pc, words, bytes);
+    r->code_start = in.pc;
+    r->code_end = in.pc + bytes;
+    load_state(r->cpu, &in);
+    enum cpu_trap trap = engine_run(&r->cpu->cpu);
+    engine_invalidate(r->engine, in.pc, in.pc + bytes);
+    engine_invalidate(r->engine, r->cpu->cpu.pc, r->cpu->cpu.pc + 4); /* known as not executable */
+    save_state(r->cpu, &got);
+    r->ran++;
+    want.state.is32 = 0;
+    want.state.pad = 0;
+    bool good = trap == want_trap && memcmp(&got, &want.state, sizeof got) == 0 && memory_matches(v, &want);
+    if (!good) {
+        const struct a64_row *row = a64_decode(words[0]);
+        unsigned *row_bad = &r->bad_by_row[row ? (size_t)(row - a64_rows) : a64_row_count];
+        if ((*row_bad)++ < 2)
+            print_difference(r, number, words, &in, &want, &got, (int)want_trap, (int)trap);
+        r->bad++;
+    }
+    if (!restore_memory(v, &want, in.pc, bytes, !good || number % 64 == 0)) {
+        print_message("#%u or up to 64 before: stored where nothing should be\n", number);
+        r->bad += good;
+    }
+}
+
+static void run_all(struct vectors *vectors, const struct host_backend *backend, bool optimize)
+{
+    if (!vectors) {
+        print_message("DRAGOMAN_VECTORS is not set\n");
+        skip();
+    }
+    if (backend->missing()) {
+        print_message("this host lacks %s\n", backend->missing());
+        skip();
+    }
+    struct runner r = {.vectors = vectors};
+    struct engine_memory memory = {.fetch = fetch, .opaque = &r};
+    struct engine_options options;
+    char error[256];
+    engine_default_options(&options);
+    options.regions = false;
+    options.verify = true;
+    if (!optimize) {
+        options.builder = (struct builder_options){0};
+        options.backend = (struct backend_options){0};
+        options.dce = false;
+    }
+    r.engine = engine_create(&a64_isa, backend, &memory, &options, error);
+    if (!r.engine)
+        fail_msg("%s", error);
+    r.cpu = (struct a64_cpu *)engine_cpu_new(r.engine);
+    a64_cpu_reset(r.cpu, a64_features_supported());
+    r.bad_by_row = calloc(a64_row_count + 1, sizeof *r.bad_by_row);
+    const uint8_t *p = vectors->records;
+    const char *first = getenv("DRAGOMAN_VECTOR"); /* only this one */
+    for (unsigned i = 0; i < vectors->header->nvectors; i++) {
+        uint16_t length;
+        memcpy(&length, p, 2);
+        if (!first || strtoul(first, NULL, 0) == i)
+            run_vector(&r, p, i);
+        p += length;
+    }
+    for (size_t i = 0; i <= a64_row_count; i++)
+        if (r.bad_by_row[i])
+            print_message("%5u bad: %s\n", r.bad_by_row[i], i < a64_row_count ? a64_rows[i].name : "unallocated");
+    print_message("%u vectors, %u bad, %u skipped\n", r.ran, r.bad, r.skipped);
+    free(r.bad_by_row);
+    engine_cpu_free(&r.cpu->cpu);
+    engine_destroy(r.engine);
+    assert_int_equal(r.bad, 0);
+}
+
+static void test_interpreter(void **state) { run_all(*state, &backend_interp, true); }
+static void test_host(void **state) { run_all(*state, &backend_x86_64, true); }
+static void test_host_unoptimized(void **state) { run_all(*state, &backend_x86_64, false); }
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_interpreter),
+        cmocka_unit_test(test_host),
+        cmocka_unit_test(test_host_unoptimized),
+    };
+    return cmocka_run_group_tests_name("a64 vectors", tests, load_vectors, free_vectors);
+}

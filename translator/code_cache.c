@@ -1,0 +1,231 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "translator/code_cache.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include "translator/backend.h"
+
+#define PAGE 4096u
+#define PERMANENT_ALIGN 64u
+
+static size_t round_up(size_t value, size_t to) { return (value + to - 1) & ~(to - 1); }
+
+static int memory_file(size_t size)
+{
+    int fd = memfd_create("dragoman-code", MFD_CLOEXEC);
+    if (fd < 0)
+        return -1;
+    if (ftruncate(fd, (off_t)size) != 0) {
+        close(fd);
+        return -1;
+    }
+    return fd;
+}
+
+struct code_cache *code_cache_create(size_t size, char error[256])
+{
+    if (size < CODE_CACHE_MIN_SIZE)
+        size = CODE_CACHE_MIN_SIZE;
+    if (size > CODE_CACHE_MAX_SIZE)
+        size = CODE_CACHE_MAX_SIZE;
+    size = round_up(size, PAGE);
+
+    struct code_cache *cache = calloc(1, sizeof *cache);
+    if (!cache) {
+        snprintf(error, 256, "code cache: out of memory");
+        return NULL;
+    }
+    int fd = memory_file(size);
+    if (fd < 0) {
+        snprintf(error, 256, "code cache: no memory file of %zu KiB: %s", size >> 10, strerror(errno));
+        free(cache);
+        return NULL;
+    }
+    /* Sized for regions of the least size; pages that are never written cost nothing. */
+    size_t arrays = round_up(size / CODE_CACHE_MIN_REGION * sizeof(struct region *), PAGE);
+    void *rx = mmap(NULL, size, PROT_READ | PROT_EXEC, MAP_SHARED, fd, 0);
+    void *rw = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+    void *regions = mmap(NULL, arrays, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    int saved = errno;
+    close(fd);
+    if (rx == MAP_FAILED || rw == MAP_FAILED || regions == MAP_FAILED) {
+        snprintf(error, 256, "code cache: cannot map %zu KiB of code memory (is executable memory forbidden here?): %s",
+                 size >> 10, strerror(saved));
+        if (rx != MAP_FAILED)
+            munmap(rx, size);
+        if (rw != MAP_FAILED)
+            munmap(rw, size);
+        if (regions != MAP_FAILED)
+            munmap(regions, arrays);
+        free(cache);
+        return NULL;
+    }
+    cache->rx = rx;
+    cache->rw = rw;
+    cache->rx_to_rw = (ptrdiff_t)((uintptr_t)rw - (uintptr_t)rx);
+    cache->size = size;
+    cache->region_arrays = regions;
+    cache->region_arrays_size = arrays;
+    return cache;
+}
+
+void code_cache_destroy(struct code_cache *cache)
+{
+    if (!cache)
+        return;
+    munmap((void *)cache->rx, cache->size);
+    munmap(cache->rw, cache->size);
+    munmap(cache->region_arrays, cache->region_arrays_size);
+    free(cache);
+}
+
+bool code_cache_alloc_permanent(struct code_cache *cache, uint32_t size, uint8_t **rw, const uint8_t **rx)
+{
+    size_t used = cache->permanent_used + round_up(size, PERMANENT_ALIGN);
+    if (cache->permanent_closed || used > cache->size / CODE_CACHE_CHUNKS)
+        return false;
+    *rw = cache->rw + cache->permanent_used;
+    *rx = cache->rx + cache->permanent_used;
+    cache->permanent_used = (uint32_t)used;
+    return true;
+}
+
+static void divide_into_chunks(struct code_cache *cache)
+{
+    /* On a page of its own: code and stubs do not share the pages that are rewritten. */
+    uint32_t start = (uint32_t)round_up(cache->permanent_used, PAGE);
+    uint32_t size = ((uint32_t)cache->size - start) / CODE_CACHE_CHUNKS & ~(CODE_CACHE_ALIGN * 4u - 1);
+    struct region **regions = cache->region_arrays;
+
+    for (unsigned i = 0; i < CODE_CACHE_CHUNKS; i++) {
+        cache->chunks[i] = (struct code_chunk){
+            .start = start + i * size,
+            .size = size,
+            .regions = regions + (size_t)i * (size / CODE_CACHE_MIN_REGION),
+        };
+    }
+    cache->permanent_closed = true;
+}
+
+uint32_t code_cache_space(struct code_cache *cache, uint8_t **rw, const uint8_t **rx)
+{
+    if (!cache->permanent_closed)
+        divide_into_chunks(cache);
+    const struct code_chunk *chunk = &cache->chunks[cache->current];
+    *rw = cache->rw + chunk->start + chunk->used;
+    *rx = cache->rx + chunk->start + chunk->used;
+    return chunk->size - chunk->used;
+}
+
+void code_cache_commit(struct code_cache *cache, struct region *region, uint32_t size)
+{
+    struct code_chunk *chunk = &cache->chunks[cache->current];
+    uint32_t left = chunk->size - chunk->used;
+
+    size = (uint32_t)round_up(size, CODE_CACHE_ALIGN);
+    if (size < CODE_CACHE_MIN_REGION)
+        size = CODE_CACHE_MIN_REGION;
+    chunk->used += size < left ? size : left;
+    region->chunk_next = chunk->list;
+    chunk->list = region;
+    if (region->code) {
+        chunk->regions[chunk->nregions] = region;
+        __atomic_store_n(&chunk->nregions, chunk->nregions + 1, __ATOMIC_RELEASE);
+    }
+}
+
+struct code_chunk *code_cache_next(struct code_cache *cache)
+{
+    return &cache->chunks[(cache->current + 1) % CODE_CACHE_CHUNKS];
+}
+
+void code_cache_advance(struct code_cache *cache)
+{
+    struct code_chunk *chunk = code_cache_next(cache);
+
+    __atomic_store_n(&chunk->nregions, 0, __ATOMIC_RELEASE);
+    chunk->used = 0;
+    chunk->list = NULL;
+    cache->current = (cache->current + 1) % CODE_CACHE_CHUNKS;
+}
+
+uint32_t code_cache_largest(const struct code_cache *cache)
+{
+    return cache->permanent_closed ? cache->chunks[0].size
+                                   : (uint32_t)(cache->size - round_up(cache->permanent_used, PAGE)) / CODE_CACHE_CHUNKS &
+                                         ~(CODE_CACHE_ALIGN * 4u - 1);
+}
+
+struct region *code_cache_find(const struct code_cache *cache, const void *address)
+{
+    if (!code_cache_contains(cache, address) || !cache->permanent_closed)
+        return NULL;
+    uint32_t offset = (uint32_t)((uintptr_t)address - (uintptr_t)cache->rx);
+    if (offset < cache->chunks[0].start)
+        return NULL;
+    uint32_t index = (offset - cache->chunks[0].start) / cache->chunks[0].size;
+    if (index >= CODE_CACHE_CHUNKS)
+        return NULL;
+
+    /* The last region that begins at or below the address. */
+    const struct code_chunk *chunk = &cache->chunks[index];
+    uint32_t low = 0, high = __atomic_load_n(&chunk->nregions, __ATOMIC_ACQUIRE);
+    while (low < high) {
+        uint32_t middle = low + (high - low) / 2;
+        if ((uintptr_t)chunk->regions[middle]->code <= (uintptr_t)address)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    if (low == 0)
+        return NULL;
+    struct region *region = chunk->regions[low - 1];
+    return (uintptr_t)address - (uintptr_t)region->code < region->code_size ? region : NULL;
+}
+
+static bool copy_to(int fd, const uint8_t *from, size_t size, off_t offset)
+{
+    while (size > 0) {
+        ssize_t n = pwrite(fd, from, size, offset);
+        if (n <= 0) {
+            if (n < 0 && errno == EINTR)
+                continue;
+            return false;
+        }
+        from += n;
+        offset += n;
+        size -= (size_t)n;
+    }
+    return true;
+}
+
+int code_cache_snapshot(const struct code_cache *cache)
+{
+    int fd = memory_file(cache->size);
+    if (fd < 0)
+        return -1;
+    /* Written rather than copied through a mapping: the kernel then allocates whole runs without a fault a page. */
+    bool ok = copy_to(fd, cache->rw, cache->permanent_used, 0);
+    for (unsigned i = 0; ok && i < CODE_CACHE_CHUNKS; i++) {
+        const struct code_chunk *chunk = &cache->chunks[i];
+        ok = copy_to(fd, cache->rw + chunk->start, chunk->nregions ? chunk->used : 0, chunk->start);
+    }
+    if (!ok) {
+        close(fd);
+        return -1;
+    }
+    return fd;
+}
+
+bool code_cache_adopt(struct code_cache *cache, int fd)
+{
+    void *rx = mmap((void *)cache->rx, cache->size, PROT_READ | PROT_EXEC, MAP_SHARED | MAP_FIXED, fd, 0);
+    void *rw = mmap(cache->rw, cache->size, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_FIXED, fd, 0);
+    close(fd);
+    return rx != MAP_FAILED && rw != MAP_FAILED;
+}

@@ -1,0 +1,99 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The code cache: memory for host code that is never writable and executable at one address. One memory file is mapped
+ * twice: `rw` (readable, writable) is where a backend writes, `rx` (readable, executable) is where the code runs. For every
+ * byte, rw address = rx address + rx_to_rw. All addresses that leave this module without a name that says otherwise are
+ * executable-mapping addresses.
+ *
+ *   +-----------+---------+---------+-- --+---------+
+ *   | permanent | chunk 0 | chunk 1 |  …  | chunk 7 |
+ *   +-----------+---------+---------+-- --+---------+
+ *
+ * The permanent area at the start holds a backend's fixed stubs; it is closed by the first region. The rest is divided into
+ * chunks that are filled in turn. When the next chunk is needed and still holds regions, the engine evicts that chunk as
+ * a whole (link.c); so the cache never fills up, it forgets what is oldest.
+ *
+ * Threads: allocation happens under the engine's lock. code_cache_contains() and code_cache_find() take no lock and are
+ * async-signal-safe; they may be called by a thread that runs translated code, because a chunk is only emptied while no
+ * thread does.
+ */
+#ifndef DRAGOMAN_TRANSLATOR_CODE_CACHE_H
+#define DRAGOMAN_TRANSLATOR_CODE_CACHE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+struct cpu;
+struct host_regs;
+struct region;
+
+#define CODE_CACHE_CHUNKS 8
+#define CODE_CACHE_MIN_SIZE (256u << 10)
+#define CODE_CACHE_MAX_SIZE (1024u << 20) /* so that a 32-bit displacement reaches from anywhere to anywhere */
+#define CODE_CACHE_ALIGN 16               /* of a region's code */
+#define CODE_CACHE_MIN_REGION 32          /* bytes a region takes at least */
+
+struct code_chunk {
+    uint32_t start, size;    /* offsets from the start of the cache; bytes */
+    uint32_t used;           /* bytes given away */
+    uint32_t nregions;       /* published with release order: entries below it are complete */
+    struct region **regions; /* in ascending order of address */
+    struct region *list;     /* the same regions, linked by region.chunk_next, newest first */
+};
+
+struct code_cache {
+    const uint8_t *rx;
+    uint8_t *rw;
+    ptrdiff_t rx_to_rw; /* rw - rx */
+    size_t size;
+    uint32_t permanent_used;
+    bool permanent_closed;
+    unsigned current; /* chunk being filled */
+    struct code_chunk chunks[CODE_CACHE_CHUNKS];
+    void *region_arrays; /* one mapping that holds all chunks' `regions` */
+    size_t region_arrays_size;
+
+    /**
+     * Set by the engine before host_backend.create(): writes the exact guest state of the thread's CPU into `cpu`, pc
+     * included, for the state map entry at executable address `host_pc`, from the host registers in `regs`. A backend
+     * whose translated code leaves through a POLL calls it from its stub. `host_pc` must have an entry.
+     */
+    void (*recover)(struct cpu *cpu, uint64_t host_pc, const struct host_regs *regs);
+};
+
+/** Makes a cache of `size` bytes (raised to CODE_CACHE_MIN_SIZE, lowered to CODE_CACHE_MAX_SIZE, rounded to pages).
+    Returns NULL and a message in `error` when the host gives no memory. */
+struct code_cache *code_cache_create(size_t size, char error[256]);
+void code_cache_destroy(struct code_cache *cache);
+
+/** Takes `size` bytes of the permanent area, 64-byte aligned. Only before the first region; false: more than an eighth of the
+    cache would be taken, or the area is closed. */
+bool code_cache_alloc_permanent(struct code_cache *cache, uint32_t size, uint8_t **rw, const uint8_t **rx);
+
+/** Space left in the chunk being filled; *rw, *rx: where it begins (CODE_CACHE_ALIGN-aligned). Nothing is taken yet. */
+uint32_t code_cache_space(struct code_cache *cache, uint8_t **rw, const uint8_t **rx);
+/** Takes `size` bytes (at least 1) at the place that code_cache_space() told, for `region`, and makes them findable. */
+void code_cache_commit(struct code_cache *cache, struct region *region, uint32_t size);
+/** The chunk after the one being filled. */
+struct code_chunk *code_cache_next(struct code_cache *cache);
+/** Begins to fill the next chunk, which becomes empty. Its regions must have been unlinked, and no thread may be in it. */
+void code_cache_advance(struct code_cache *cache);
+/** Bytes that the largest region may have: those of an empty chunk. */
+uint32_t code_cache_largest(const struct code_cache *cache);
+
+/** True when `address` (executable mapping) is in the cache, stubs included. Async-signal-safe. */
+static inline bool code_cache_contains(const struct code_cache *cache, const void *address)
+{
+    return (uintptr_t)address - (uintptr_t)cache->rx < cache->size;
+}
+
+/** The region whose code holds `address`, or NULL (stubs, free space). Async-signal-safe, see above. */
+struct region *code_cache_find(const struct code_cache *cache, const void *address);
+
+/** For fork: a private copy of the cache's contents as a new memory file, or -1. Under the engine's lock. */
+int code_cache_snapshot(const struct code_cache *cache);
+/** In the child: the cache continues in the memory file `fd` (owned from now on) at the same addresses. */
+bool code_cache_adopt(struct code_cache *cache, int fd);
+
+#endif

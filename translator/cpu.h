@@ -1,0 +1,82 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The part of a virtual CPU that the engine and translated code share. A frontend's own CPU struct starts with it
+ * (struct a64_cpu { struct cpu cpu; … }). Owned by one host thread; others may only set `interrupt` (atomically).
+ *
+ * Translated code addresses it through one host register that points CPU_BIAS bytes into it, so that the guest's
+ * general registers, which follow the first few fields, are reached with one-byte displacements.
+ */
+#ifndef DRAGOMAN_TRANSLATOR_CPU_H
+#define DRAGOMAN_TRANSLATOR_CPU_H
+
+#include <immintrin.h>
+#include <stdint.h>
+
+#define CPU_BIAS 192
+#define CPU_SPILL_SLOTS 512 /* 8-byte units for values that found no host register; a v128 takes two, aligned */
+
+struct engine;
+struct region;
+
+/** Why translated code came back to the dispatcher (cpu.exit_reason). */
+enum cpu_exit {
+    CPU_EXIT_LOOKUP,    /* pc holds a guest address that the inline lookup did not find */
+    CPU_EXIT_LINK,      /* a direct exit not chained yet: exit_site tells which; pc is set */
+    CPU_EXIT_INTERRUPT, /* POLL saw cpu.interrupt; state is complete, pc is set */
+    CPU_EXIT_HOT,       /* a cold block's counter ran out: exit_site is its region; pc is set */
+    CPU_EXIT_TRAP,      /* EXIT_TRAP: trap holds enum cpu_trap; pc is set */
+    CPU_EXIT_FAULT,     /* a host fault was recovered; the machine's signal handler has left the details */
+};
+
+/** Reasons of EXIT_TRAP: what the machine must do. pc is that of the instruction, except where noted. */
+enum cpu_trap {
+    TRAP_NONE,
+    TRAP_SYSCALL,       /* SVC: pc is already the next instruction's; trap_info = the immediate */
+    TRAP_UNDEFINED,     /* an unallocated encoding, or one that this CPU model lacks */
+    TRAP_UNIMPLEMENTED, /* allocated, in the decode table, and not translated yet: say so, then as undefined */
+    TRAP_BREAKPOINT,    /* BRK */
+    TRAP_FETCH,         /* no executable memory at pc */
+    TRAP_ALIGN_PC,      /* pc not aligned */
+    TRAP_CACHE,         /* instruction cache maintenance done by the guest: cache_start, cache_end tell the range; pc is the next */
+    TRAP_RESYNC,        /* translation state changed: look up again at pc (the next instruction) */
+    TRAP_HALT,          /* tests: stop here */
+    TRAP_FAULT,         /* the machine's: a fault recovered from translated code */
+    TRAP_INTERRUPT,     /* the machine's: cpu.interrupt was seen */
+};
+
+struct jump_entry {
+    uint64_t guest_pc; /* 1 = empty: no instruction has an odd address */
+    const void *host;
+};
+#define JUMP_CACHE_BITS 12
+#define JUMP_CACHE_HASH(pc) ((uint32_t)((pc) >> 2) & ((1u << JUMP_CACHE_BITS) - 1))
+
+/** Lies directly before struct cpu in memory, so that translated code reaches it with a negative displacement. */
+struct cpu_front {
+    struct jump_entry jump_cache[1 << JUMP_CACHE_BITS];
+    __m128i spill[CPU_SPILL_SLOTS / 2];
+    uint64_t scratch[32]; /* for a backend's out-of-line sequences */
+};
+_Static_assert(sizeof(struct cpu_front) % 64 == 0, "struct cpu stays aligned");
+
+struct cpu {
+    uint32_t interrupt;   /* non-zero: POLL and the dispatcher leave; set by anyone, atomically */
+    uint32_t exit_reason; /* enum cpu_exit */
+    uint64_t pc;          /* valid outside translated code */
+    void *host_sp;        /* translated code's own stack: holds the return predictor (x86_64 backend) */
+    void *dispatcher_sp;  /* host stack of the dispatcher while translated code runs */
+    void *exit_site;      /* struct code_exit * or struct region *, by exit_reason */
+    uint32_t trap;        /* enum cpu_trap */
+    uint32_t trap_info;
+    uint64_t cache_start, cache_end; /* TRAP_CACHE */
+    struct engine *engine;
+    struct cpu_thread *thread; /* the engine's own bookkeeping for this CPU (engine.c) */
+    uint32_t mxcsr;       /* the guest's rounding mode and accumulated status in the host's format. While guest code runs
+                             (either backend) it is in the host's MXCSR; enter() loads it and saves it back */
+    uint32_t pad;
+    /* 96 bytes; the ISA's general registers follow. */
+};
+
+static inline struct cpu_front *cpu_front(struct cpu *cpu) { return (struct cpu_front *)cpu - 1; }
+
+#endif

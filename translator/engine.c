@@ -1,0 +1,434 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* The engine's interface: making and ending it, its CPUs, the run loop, faults, fork. See engine_private.h for the parts. */
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include "translator/engine_private.h"
+
+#define MXCSR_DEFAULT 0x1f80u /* all exceptions masked, round to nearest */
+
+/* ---- making and ending ----------------------------------------------------------------------------------------------------- */
+
+void engine_default_options(struct engine_options *options)
+{
+    *options = (struct engine_options){
+        .builder = {.fold = true, .number = true, .state = true},
+        .backend = {.fold = true, .chain = true, .predict = true, .inline_lookup = true},
+        .dce = true,
+        .regions = true,
+        .hot = 500,
+        .max_insns = 64,
+        .cache_size = 64u << 20,
+        .log_file = stderr,
+    };
+}
+
+/** Lookups are to be found in about one step: a bucket for each region of likely size. Untouched pages cost nothing. */
+static bool make_table(struct engine *engine)
+{
+    uint64_t buckets = 4096;
+    while (buckets < engine->cache->size / 256)
+        buckets *= 2;
+    engine->table_mask = buckets - 1;
+    engine->table_bytes = buckets * sizeof *engine->table;
+    void *table = mmap(NULL, engine->table_bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    engine->table = table == MAP_FAILED ? NULL : table;
+    return engine->table != NULL;
+}
+
+static void init_locks(struct engine *engine)
+{
+    pthread_mutex_init(&engine->lock, NULL);
+    pthread_mutex_init(&engine->gate, NULL);
+    pthread_cond_init(&engine->gate_changed, NULL);
+}
+
+struct engine *engine_create(const struct guest_isa *isa, const struct host_backend *backend,
+                             const struct engine_memory *memory, const struct engine_options *options, char error[256])
+{
+    const char *missing = backend->missing ? backend->missing() : NULL;
+    if (missing) {
+        snprintf(error, 256, "the %s backend cannot run here: this host lacks %s", backend->name, missing);
+        return NULL;
+    }
+    struct engine *engine = calloc(1, sizeof *engine);
+    if (!engine) {
+        snprintf(error, 256, "engine: out of memory");
+        return NULL;
+    }
+    engine->isa = isa;
+    engine->backend = backend;
+    engine->memory = *memory;
+    engine->options = *options;
+    engine->fork_snapshot = -1;
+    if (!engine->options.log_file)
+        engine->options.log_file = stderr;
+    if (engine->options.max_insns == 0)
+        engine->options.max_insns = 1;
+    if (engine->options.log & LOG_NOCHAIN) {
+        /* Every block is to pass the dispatcher. */
+        engine->options.regions = false;
+        engine->options.backend.chain = engine->options.backend.predict = engine->options.backend.inline_lookup = false;
+    }
+    engine->chain = engine->options.backend.chain;
+    ir_init(&engine->ir);
+    init_locks(engine);
+
+    engine->cache = code_cache_create(options->cache_size, error);
+    if (!engine->cache) {
+        engine_destroy(engine);
+        return NULL;
+    }
+    engine->cache->recover = engine_poll_recover;
+    engine->builder = builder_new(isa, &engine->options.builder);
+    engine->backend_state = backend->create(engine->cache, isa, &engine->options.backend);
+    if (!make_table(engine) || !engine->builder || !engine->backend_state) {
+        snprintf(error, 256, "engine: out of memory");
+        engine_destroy(engine);
+        return NULL;
+    }
+    return engine;
+}
+
+void engine_destroy(struct engine *engine)
+{
+    if (!engine)
+        return;
+    if (engine->backend_state)
+        log_stats(engine);
+    while (engine->threads)
+        engine_cpu_free(engine->threads->cpu);
+    if (engine->cache)
+        table_free(engine);
+    if (engine->backend_state)
+        engine->backend->destroy(engine->backend_state);
+    if (engine->builder)
+        builder_free(engine->builder);
+    ir_free(&engine->ir);
+    code_cache_destroy(engine->cache);
+    if (engine->table)
+        munmap(engine->table, engine->table_bytes);
+    log_close(engine);
+    pthread_mutex_destroy(&engine->lock);
+    pthread_mutex_destroy(&engine->gate);
+    pthread_cond_destroy(&engine->gate_changed);
+    free(engine);
+}
+
+/* ---- CPUs ------------------------------------------------------------------------------------------------------------------- */
+
+struct cpu *engine_cpu_new(struct engine *engine)
+{
+    size_t size = (sizeof(struct cpu_front) + engine->isa->cpu_size + 63) & ~(size_t)63;
+    struct cpu_front *front = aligned_alloc(64, size);
+    struct cpu_thread *thread = calloc(1, sizeof *thread);
+
+    if (!front || !thread) {
+        free(front);
+        free(thread);
+        return NULL;
+    }
+    memset(front, 0, size);
+    struct cpu *cpu = (struct cpu *)(front + 1);
+    cpu->engine = engine;
+    cpu->thread = thread;
+    cpu->mxcsr = MXCSR_DEFAULT;
+    thread->cpu = cpu;
+    jump_cache_clear(cpu);
+    if (engine->backend->cpu_new && !engine->backend->cpu_new(engine->backend_state, cpu)) {
+        free(front);
+        free(thread);
+        return NULL;
+    }
+    engine->backend->reset_returns(engine->backend_state, cpu);
+
+    engine_lock(engine, NULL);
+    thread->next = engine->threads;
+    engine->threads = thread;
+    engine_unlock(engine);
+    return cpu;
+}
+
+static void unregister(struct engine *engine, struct cpu_thread *thread)
+{
+    struct cpu_thread **link = &engine->threads;
+
+    while (*link && *link != thread)
+        link = &(*link)->next;
+    if (*link)
+        *link = thread->next;
+    engine->stats.lookups += thread->lookups;
+    thread->lookups = 0;
+}
+
+void engine_cpu_free(struct cpu *cpu)
+{
+    struct engine *engine = cpu->engine;
+
+    engine_lock(engine, NULL);
+    unregister(engine, cpu->thread);
+    engine_unlock(engine);
+    if (engine->backend->cpu_free)
+        engine->backend->cpu_free(engine->backend_state, cpu);
+    free(cpu->thread);
+    free(cpu_front(cpu));
+}
+
+void engine_kick(struct cpu *cpu) { __atomic_fetch_or(&cpu->interrupt, INTERRUPT_KICK, __ATOMIC_SEQ_CST); }
+
+/* ---- running ---------------------------------------------------------------------------------------------------------------- */
+
+/** What the jump cache and the return predictor name is of one translation key only. */
+static void follow_key(struct engine *engine, struct cpu_thread *thread)
+{
+    uint32_t key = engine->isa->translation_key(thread->cpu);
+
+    if (key == thread->key)
+        return;
+    thread->key = key;
+    jump_cache_clear(thread->cpu);
+    engine->backend->reset_returns(engine->backend_state, thread->cpu);
+}
+
+static struct region *find_or_translate_locked(struct engine *engine, struct cpu_thread *thread, uint64_t pc)
+{
+    struct region *region = table_find(engine, pc, thread->key);
+    return region ? region : translate_cold(engine, thread, pc, thread->key);
+}
+
+static struct region *find_or_translate(struct engine *engine, struct cpu_thread *thread, uint64_t pc)
+{
+    struct region *region = table_find(engine, pc, thread->key);
+
+    thread->lookups++;
+    if (region)
+        return region;
+    engine_lock(engine, thread);
+    region = find_or_translate_locked(engine, thread, pc);
+    engine_unlock(engine);
+    return region;
+}
+
+/** CPU_EXIT_LINK: what the exit leads to, and next time without us. */
+static struct region *follow_exit(struct engine *engine, struct cpu_thread *thread)
+{
+    struct cpu *cpu = thread->cpu;
+
+    if (!engine->chain)
+        return find_or_translate(engine, thread, cpu->pc);
+
+    struct code_exit *code_exit = cpu->exit_site;
+    engine_lock(engine, thread);
+    thread->lookups++;
+    struct region *target = find_or_translate_locked(engine, thread, cpu->pc);
+    /* After an eviction, be it for this very translation, the exit may be gone. */
+    if (thread->generation == engine->generation && !code_exit->linked && !code_exit->region->dead &&
+        code_exit->target == target->guest_pc && code_exit->region->key == target->key)
+        exit_chain(engine, code_exit, target);
+    engine_unlock(engine);
+    return target;
+}
+
+static struct region *follow_heat(struct engine *engine, struct cpu_thread *thread)
+{
+    engine_lock(engine, thread);
+    struct region *region = region_heat(engine, thread, thread->cpu->exit_site, thread->key);
+    engine_unlock(engine);
+    return region;
+}
+
+/** cpu.interrupt was set. True: the machine asked for it. */
+static bool take_interrupt(struct cpu *cpu)
+{
+    uint32_t reasons = __atomic_exchange_n(&cpu->interrupt, 0, __ATOMIC_SEQ_CST);
+
+    if (reasons & ~INTERRUPT_EXCLUSIVE)
+        return true;
+    thread_end_running(cpu->thread);
+    thread_begin_running(cpu->thread);
+    return false;
+}
+
+/** What comes after a TRAP: TRAP_NONE when it was for us. */
+static enum cpu_trap take_trap(struct engine *engine, struct cpu *cpu)
+{
+    switch ((enum cpu_trap)cpu->trap) {
+    case TRAP_CACHE:
+        engine_lock(engine, cpu->thread);
+        invalidate_range(engine, cpu->cache_start, cpu->cache_end);
+        engine_unlock(engine);
+        return TRAP_NONE;
+    case TRAP_RESYNC:
+        follow_key(engine, cpu->thread);
+        return TRAP_NONE;
+    default:
+        return cpu->trap;
+    }
+}
+
+static enum cpu_trap run(struct engine *engine, struct cpu *cpu)
+{
+    struct cpu_thread *thread = cpu->thread;
+    struct region *region = NULL; /* what to run next; NULL: to be found by cpu->pc */
+    enum cpu_trap trap;
+
+    follow_key(engine, thread);
+    for (;;) {
+        if (__atomic_load_n(&cpu->interrupt, __ATOMIC_RELAXED)) {
+            if (take_interrupt(cpu))
+                return TRAP_INTERRUPT;
+            region = NULL;
+        }
+        if (!region)
+            region = find_or_translate(engine, thread, cpu->pc);
+        if (engine->options.log & (LOG_EXEC | LOG_CPU))
+            log_enter(engine, cpu, region);
+        thread->generation = engine->generation;
+        engine->backend->enter(engine->backend_state, cpu, region);
+
+        region = NULL;
+        switch ((enum cpu_exit)cpu->exit_reason) {
+        case CPU_EXIT_LOOKUP:
+            region = find_or_translate(engine, thread, cpu->pc);
+            jump_cache_fill(cpu, region);
+            break;
+        case CPU_EXIT_LINK:
+            region = follow_exit(engine, thread);
+            break;
+        case CPU_EXIT_HOT:
+            region = follow_heat(engine, thread);
+            break;
+        case CPU_EXIT_INTERRUPT:
+            break;
+        case CPU_EXIT_TRAP:
+            trap = take_trap(engine, cpu);
+            if (trap != TRAP_NONE)
+                return trap;
+            break;
+        case CPU_EXIT_FAULT:
+            return TRAP_FAULT;
+        }
+    }
+}
+
+enum cpu_trap engine_run(struct cpu *cpu)
+{
+    thread_begin_running(cpu->thread);
+    enum cpu_trap trap = run(cpu->engine, cpu);
+    thread_end_running(cpu->thread);
+    return trap;
+}
+
+void engine_invalidate(struct engine *engine, uint64_t start, uint64_t end)
+{
+    engine_lock(engine, NULL);
+    invalidate_range(engine, start, end);
+    engine_unlock(engine);
+}
+
+/* ---- recovery of state ------------------------------------------------------------------------------------------------------ */
+
+static bool recover_at(const struct engine *engine, struct cpu *cpu, uint64_t host_pc, const struct host_regs *regs)
+{
+    const struct region *region = code_cache_find(engine->cache, (const void *)host_pc);
+
+    return region && statemap_recover(region->statemap, region->statemap_size, (uint32_t)(host_pc - (uintptr_t)region->code),
+                                      regs, engine->isa, cpu);
+}
+
+void engine_poll_recover(struct cpu *cpu, uint64_t host_pc, const struct host_regs *regs)
+{
+    if (recover_at(cpu->engine, cpu, host_pc, regs))
+        return;
+    fprintf(stderr, "dragoman: defect in the %s backend: no state map entry at host address %#llx\n",
+            cpu->engine->backend->name, (unsigned long long)host_pc);
+    _exit(1);
+}
+
+static void take_host_regs(const ucontext_t *uc, struct host_regs *regs)
+{
+    /* In the order of the encoding of host registers. */
+    static const uint8_t order[16] = {REG_RAX, REG_RCX, REG_RDX, REG_RBX, REG_RSP, REG_RBP, REG_RSI, REG_RDI,
+                                      REG_R8,  REG_R9,  REG_R10, REG_R11, REG_R12, REG_R13, REG_R14, REG_R15};
+
+    for (unsigned i = 0; i < 16; i++)
+        regs->gpr[i] = (uint64_t)uc->uc_mcontext.gregs[order[i]];
+    memcpy(regs->xmm, uc->uc_mcontext.fpregs->_xmm, sizeof regs->xmm);
+}
+
+bool engine_in_code(const struct engine *engine, const ucontext_t *uc)
+{
+    return code_cache_contains(engine->cache, (const void *)uc->uc_mcontext.gregs[REG_RIP]);
+}
+
+enum engine_fault_result engine_fault(struct cpu *cpu, int sig, uint64_t fault_address, ucontext_t *uc)
+{
+    const struct engine *engine = cpu->engine;
+    const struct host_backend *backend = engine->backend;
+
+    if (backend->recover) {
+        if (!backend->recover(engine->backend_state, cpu, uc))
+            return ENGINE_FAULT_NOT_OURS;
+    } else {
+        if (!engine_in_code(engine, uc))
+            return ENGINE_FAULT_NOT_OURS;
+        if (backend->fixup && backend->fixup(engine->backend_state, cpu, sig, fault_address, uc))
+            return ENGINE_FAULT_FIXED;
+        struct host_regs regs;
+        take_host_regs(uc, &regs);
+        if (!recover_at(engine, cpu, (uint64_t)uc->uc_mcontext.gregs[REG_RIP], &regs))
+            return ENGINE_FAULT_NOT_OURS;
+    }
+    backend->leave(engine->backend_state, cpu, uc);
+    return ENGINE_FAULT_RECOVERED;
+}
+
+/* ---- fork --------------------------------------------------------------------------------------------------------------------- */
+
+void engine_fork_prepare(struct engine *engine)
+{
+    engine_lock(engine, NULL);
+    pthread_mutex_lock(&engine->gate);
+    /* The code cache is shared memory: parent and child must not write to the same. Copied here, where it cannot change. */
+    engine->fork_snapshot = code_cache_snapshot(engine->cache);
+}
+
+void engine_fork_parent(struct engine *engine)
+{
+    if (engine->fork_snapshot >= 0)
+        close(engine->fork_snapshot);
+    engine->fork_snapshot = -1;
+    pthread_mutex_unlock(&engine->gate);
+    engine_unlock(engine);
+}
+
+void engine_fork_child(struct engine *engine, struct cpu *self)
+{
+    int snapshot = engine->fork_snapshot;
+
+    engine->fork_snapshot = -1;
+    init_locks(engine);
+    engine->exclusive = 0;
+    for (struct cpu_thread *thread = engine->threads, *next; thread; thread = next) {
+        next = thread->next;
+        if (thread->cpu != self)
+            unregister(engine, thread);
+    }
+    if (snapshot < 0 || !code_cache_adopt(engine->cache, snapshot)) {
+        fprintf(stderr, "dragoman: fork: no memory (or no file descriptor) for the child's copy of the code cache\n");
+        _exit(127);
+    }
+}
+
+/* ---- statistics ----------------------------------------------------------------------------------------------------------------- */
+
+void engine_get_stats(struct engine *engine, struct engine_stats *stats)
+{
+    engine_lock(engine, NULL);
+    *stats = engine->stats;
+    for (const struct cpu_thread *thread = engine->threads; thread; thread = thread->next)
+        stats->lookups += thread->lookups;
+    engine_unlock(engine);
+}

@@ -1,0 +1,89 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The engine: finds or makes translations, chains them, runs them, and takes them away again.
+ *
+ * Threads: each guest CPU runs on its own host thread (engine_run). Translation, chaining and invalidation take the engine's
+ * lock; lookups do not. Code memory is reused only after every CPU has left the code it ran (code_cache.h, eviction).
+ */
+#ifndef DRAGOMAN_TRANSLATOR_ENGINE_H
+#define DRAGOMAN_TRANSLATOR_ENGINE_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <ucontext.h>
+
+#include "translator/backend.h"
+#include "translator/builder.h"
+#include "translator/cpu.h"
+#include "translator/isa.h"
+
+/** What the engine needs of the machine that owns the guest's memory. */
+struct engine_memory {
+    /** If guest code at `pc` is executable: the host address of the byte at pc, *end = first guest address after pc that may
+        not be (page granular, at least pc + 1). Else NULL. Called with the engine's lock held. */
+    const uint8_t *(*fetch)(void *opaque, uint64_t pc, uint64_t *end);
+    void *opaque;
+};
+
+struct engine_options {
+    struct builder_options builder;
+    struct backend_options backend;
+    bool dce;           /* pass_dead_code */
+    bool regions;       /* form regions of hot blocks */
+    uint32_t hot;       /* entries until a block is hot; 1 = at the second execution */
+    uint32_t max_insns; /* of a cold block */
+    size_t cache_size;  /* bytes of host code; at least 256 KiB */
+    bool verify;        /* ir_verify after building and after each pass; a failure ends the process: it is our defect */
+    unsigned log;       /* LOG_* */
+    FILE *log_file;
+};
+enum { LOG_IN_ASM = 1, LOG_IR = 2, LOG_OUT_ASM = 4, LOG_EXEC = 8, LOG_CPU = 16, LOG_NOCHAIN = 32, LOG_STATS = 64 };
+
+void engine_default_options(struct engine_options *options);
+/** NULL and a message in `error` on failure (no memory, backend not usable here). */
+struct engine *engine_create(const struct guest_isa *isa, const struct host_backend *backend,
+                             const struct engine_memory *memory, const struct engine_options *options, char error[256]);
+void engine_destroy(struct engine *engine);
+
+/** A zeroed CPU of isa->cpu_size bytes with its front part, registered with the engine. To be freed by engine_cpu_free. */
+struct cpu *engine_cpu_new(struct engine *engine);
+void engine_cpu_free(struct cpu *cpu);
+
+/** Runs guest code from cpu->pc until something is for the machine to do; returns enum cpu_trap, cpu->pc is set.
+    TRAP_INTERRUPT: cpu.interrupt was set (and has been cleared). TRAP_FAULT: engine_fault() was called from a handler.
+    TRAP_CACHE and TRAP_RESYNC are handled inside. */
+enum cpu_trap engine_run(struct cpu *cpu);
+
+/** Asks the CPU to come back with TRAP_INTERRUPT soon. Async-signal-safe, any thread. */
+void engine_kick(struct cpu *cpu);
+
+/** Guest code in [start, end) has changed, or is no longer executable: its translations are never entered again, on any CPU.
+    Other CPUs inside such code leave it at their next POLL or exit. Cheap when there are none. */
+void engine_invalidate(struct engine *engine, uint64_t start, uint64_t end);
+
+enum engine_fault_result { ENGINE_FAULT_NOT_OURS, ENGINE_FAULT_FIXED, ENGINE_FAULT_RECOVERED };
+/** From a synchronous host signal handler of a CPU's thread: NOT_OURS when host pc is not in translated code; FIXED: return
+    from the handler; RECOVERED: exact guest state is in `cpu` (cpu->pc too) and `uc` has been redirected so that
+    engine_run() returns TRAP_FAULT after the handler returns. Async-signal-safe. */
+enum engine_fault_result engine_fault(struct cpu *cpu, int sig, uint64_t fault_address, ucontext_t *uc);
+
+/** What code_cache.recover is: the exact guest state of `cpu` for a state map entry, from saved host registers. */
+void engine_poll_recover(struct cpu *cpu, uint64_t host_pc, const struct host_regs *regs);
+
+/** True when host pc of `uc` lies in translated code. Async-signal-safe. */
+bool engine_in_code(const struct engine *engine, const ucontext_t *uc);
+
+/** Around fork(): takes and releases every lock so that the child's engine is usable by its one thread. */
+void engine_fork_prepare(struct engine *engine);
+void engine_fork_parent(struct engine *engine);
+/** The child keeps `self` only; engine_cpu_free() still frees what the others left. */
+void engine_fork_child(struct engine *engine, struct cpu *self);
+
+struct engine_stats {
+    uint64_t translations, guest_insns, host_bytes, hot_regions, invalidations, evictions, links, lookups;
+    uint64_t translate_ns;
+};
+void engine_get_stats(struct engine *engine, struct engine_stats *stats);
+
+#endif

@@ -1,0 +1,159 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * What the engine's files share; nobody else includes this.
+ *
+ *   engine.c     the run loop, CPUs, faults, fork
+ *   translate.c  from guest code to a region in the code cache
+ *   regions.c    which blocks a hot region is formed of
+ *   link.c       the table of regions, chaining, invalidation, eviction
+ *   exclusive.c  stopping all CPUs
+ *   log.c        -d in_asm, op, out_asm
+ *
+ * Locks. `lock` protects everything that is not marked otherwise: the table's and all lists' writers, the code cache, the
+ * builder, links between regions, the list of CPUs. `gate` protects the waiting in exclusive.c, and is taken inside `lock`.
+ * The machine's own locks: engine_memory.fetch is called with `lock` held, so the machine must not call into the engine with
+ * a lock that fetch takes.
+ *
+ * A CPU is *running* from when it enters engine_run() until it leaves it, except while it waits for `lock` or for an
+ * exclusive section to end. Regions are freed, and code memory reused, only in an exclusive section: when no CPU but the
+ * one that evicts is running. So a running CPU may follow any pointer to a region that it read since it began to run,
+ * without a lock, and a fault handler may search the code cache.
+ */
+#ifndef DRAGOMAN_TRANSLATOR_ENGINE_PRIVATE_H
+#define DRAGOMAN_TRANSLATOR_ENGINE_PRIVATE_H
+
+#include <pthread.h>
+
+#include "translator/code_cache.h"
+#include "translator/engine.h"
+
+#define GUEST_PAGE_BITS 12
+#define PAGE_BUCKETS 8192u
+#define HOT_MAX_BLOCKS 48u /* at most BUILDER_MAX_BLOCKS */
+#define HOT_MAX_INSNS 600u
+
+/* Bits of cpu.interrupt. */
+#define INTERRUPT_KICK 1u      /* engine_kick: to be reported to the machine */
+#define INTERRUPT_EXCLUSIVE 2u /* only asks to pass exclusive.c's gate */
+
+struct guest_range {
+    uint64_t start, end; /* [start, end) */
+};
+
+/** One guest page that a translation depends on. */
+struct page_ref {
+    struct page_ref *next, **previous; /* in engine.pages */
+    struct translation *translation;
+    uint64_t page;
+};
+
+/** The engine's side of a region. */
+struct translation {
+    struct region region; /* first: see translation_of() */
+    bool evicting;
+    int32_t hot_after;          /* what region.countdown began with */
+    uint32_t first_block_insns; /* guest instructions of the entry block */
+    uint32_t nranges, nrefs;
+    struct guest_range *ranges; /* one for each block, in ascending order of start */
+    struct page_ref *refs;
+};
+
+static inline struct translation *translation_of(const struct region *region) { return (struct translation *)region; }
+
+struct cpu_thread {
+    struct cpu *cpu;
+    struct cpu_thread *next;
+    uint32_t running;    /* atomic, see above */
+    uint32_t key;        /* of the regions that the jump cache and the return predictor name */
+    uint64_t generation; /* engine.generation when translated code was entered */
+    uint64_t lookups;
+};
+
+struct engine {
+    const struct guest_isa *isa;
+    const struct host_backend *backend;
+    void *backend_state;
+    struct engine_memory memory;
+    struct engine_options options;
+    bool chain; /* direct exits may be patched */
+    struct code_cache *cache;
+    struct builder *builder;
+    struct ir ir;
+
+    pthread_mutex_t lock;
+    pthread_mutex_t gate;
+    pthread_cond_t gate_changed;
+    uint32_t exclusive; /* atomic, written under gate: a section is wanted or runs */
+    struct cpu_thread *threads;
+
+    /* Read without the lock by running CPUs. */
+    struct region **table; /* heads of chains by region.hash_next */
+    uint64_t table_mask;
+    size_t table_bytes;
+
+    struct page_ref *pages[PAGE_BUCKETS];
+    uint64_t page_refs;
+    uint64_t generation; /* counts evictions: a pointer to a region from an older one may be stale */
+    struct engine_stats stats;
+    int fork_snapshot;
+    size_t guest_disassembler, host_disassembler; /* csh, 0: not open */
+};
+
+/* ---- exclusive.c -------------------------------------------------------------------------------------------------------- */
+
+/** The CPU begins to run; waits while an exclusive section is wanted or runs. */
+void thread_begin_running(struct cpu_thread *thread);
+void thread_end_running(struct cpu_thread *thread);
+/** Takes engine->lock. `self` is the calling thread's CPU if that is running (it is not while it waits), else NULL. */
+void engine_lock(struct engine *engine, struct cpu_thread *self);
+void engine_unlock(struct engine *engine);
+/** With the lock held: returns when no CPU but `self` (may be NULL) is running; none begins to until exclusive_end(). */
+void exclusive_begin(struct engine *engine, struct cpu_thread *self);
+void exclusive_end(struct engine *engine);
+
+/* ---- link.c --------------------------------------------------------------------------------------------------------------- */
+
+/** The live region for (pc, key), or NULL. By a running CPU, or under the lock. */
+struct region *table_find(const struct engine *engine, uint64_t pc, uint32_t key);
+/** Makes the translation findable by its address, and by the pages it depends on. */
+void table_insert(struct engine *engine, struct translation *t);
+/** Gives a hot region the place of the one that it replaces; that one's code stays valid. */
+void table_replace(struct engine *engine, struct translation *old, struct translation *t);
+/** The exit leads to `target` from now on. */
+void exit_chain(struct engine *engine, struct code_exit *code_exit, struct region *target);
+void invalidate_range(struct engine *engine, uint64_t start, uint64_t end);
+/** Makes room: empties the cache's next chunk and begins to fill it. */
+void evict_next_chunk(struct engine *engine, struct cpu_thread *self);
+/** Frees a translation that nothing refers to. */
+void translation_free(struct translation *t);
+/** Frees all translations (engine_destroy). */
+void table_free(struct engine *engine);
+/** The CPU's inline lookups find `region` for its address from now on. By the CPU's own thread, running. */
+void jump_cache_fill(struct cpu *cpu, const struct region *region);
+void jump_cache_clear(struct cpu *cpu);
+
+/* ---- translate.c ---------------------------------------------------------------------------------------------------------- */
+
+/** A cold region of the block at pc, in the table. Never fails. */
+struct region *translate_cold(struct engine *engine, struct cpu_thread *self, uint64_t pc, uint32_t key);
+/** A hot region of the blocks at pcs[0..n-1], each at most max_insns long; not in the table yet. NULL if it does not fit the
+    code cache. May evict. */
+struct translation *translate_hot(struct engine *engine, struct cpu_thread *self, const uint64_t *pcs, unsigned n,
+                                  uint32_t key);
+
+/* ---- regions.c ------------------------------------------------------------------------------------------------------------ */
+
+/** A cold region's count ran out: forms the hot one and puts it in its place. Returns what is to run now. With the lock
+    held; `cold` may be stale, cpu->pc tells the place. */
+struct region *region_heat(struct engine *engine, struct cpu_thread *self, struct region *cold, uint32_t key);
+
+/* ---- log.c ---------------------------------------------------------------------------------------------------------------- */
+
+void log_guest_code(struct engine *engine, const struct translation *t);
+void log_ir(struct engine *engine, const char *stage);
+void log_host_code(struct engine *engine, const struct region *region);
+void log_enter(struct engine *engine, const struct cpu *cpu, const struct region *region);
+void log_stats(struct engine *engine);
+void log_close(struct engine *engine);
+
+#endif

@@ -1,0 +1,49 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * What the engine asks of a guest instruction set. One `const struct guest_isa` a frontend.
+ */
+#ifndef DRAGOMAN_TRANSLATOR_ISA_H
+#define DRAGOMAN_TRANSLATOR_ISA_H
+
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+
+#include "translator/ir.h"
+
+struct builder;
+struct cpu;
+
+/** A piece of guest state. Promoted slots live in IR values within a region; unpromoted ones are only touched by helpers
+    and by GET/SET right where they stand. */
+struct state_slot {
+    const char *name;
+    uint8_t type;    /* enum ir_type */
+    uint32_t offset; /* of its bytes in struct cpu */
+};
+
+struct guest_isa {
+    const char *name; /* "a64" */
+    const struct state_slot *slots;
+    unsigned nslots; /* at most BUILDER_MAX_SLOTS */
+    const struct ir_helper *const *helpers; /* all of them, NULL-terminated, for printing and parsing */
+    size_t cpu_size; /* sizeof the ISA's CPU struct, which begins with struct cpu */
+
+    /**
+     * Translates the instruction at builder->pc and advances builder->pc. The bytes are read with builder_fetch32/16.
+     * Ends the block (builder_ended() becomes true) after a branch, an exception or a change of translation state.
+     * An unallocated encoding ends the block with a trap, never fails.
+     */
+    void (*translate)(struct builder *b);
+
+    /** The state that a translation assumed (mode bits that change what instructions mean): part of the key under which it
+        is found. Must be cheap. */
+    uint32_t (*translation_key)(const struct cpu *cpu);
+
+    /** Prints the registers for logs: one line per few registers. */
+    void (*print_state)(FILE *out, const struct cpu *cpu);
+
+    int capstone_arch, capstone_mode; /* for disassembly in logs */
+};
+
+#endif

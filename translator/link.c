@@ -1,0 +1,295 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * What leads to a region, and how all of that is taken away again: the table, the jump caches, the exits chained to it, the
+ * pages it was made from.
+ *
+ * The table is read without a lock while one holder of the lock changes it. A removed region keeps its hash_next, so a
+ * reader that stands on it goes on to the rest of the chain; it is freed only when no CPU is running.
+ */
+#include <stdlib.h>
+#include <string.h>
+
+#include "translator/engine_private.h"
+
+static struct region **bucket_of(const struct engine *engine, uint64_t pc, uint32_t key)
+{
+    uint64_t hash = ((pc >> 1) ^ (uint64_t)key << 40) * 0x9e3779b97f4a7c15u;
+    return &engine->table[hash >> 32 & engine->table_mask];
+}
+
+struct region *table_find(const struct engine *engine, uint64_t pc, uint32_t key)
+{
+    struct region *region = __atomic_load_n(bucket_of(engine, pc, key), __ATOMIC_ACQUIRE);
+
+    while (region && !(region->guest_pc == pc && region->key == key && !__atomic_load_n(&region->dead, __ATOMIC_RELAXED)))
+        region = __atomic_load_n(&region->hash_next, __ATOMIC_ACQUIRE);
+    return region;
+}
+
+static void bucket_add(struct engine *engine, struct region *region)
+{
+    struct region **bucket = bucket_of(engine, region->guest_pc, region->key);
+
+    region->hash_next = *bucket;
+    __atomic_store_n(bucket, region, __ATOMIC_RELEASE);
+}
+
+static void bucket_remove(struct engine *engine, struct region *region)
+{
+    struct region **link = bucket_of(engine, region->guest_pc, region->key);
+
+    while (*link && *link != region)
+        link = &(*link)->hash_next;
+    if (*link)
+        __atomic_store_n(link, region->hash_next, __ATOMIC_RELEASE);
+}
+
+/* ---- pages ---------------------------------------------------------------------------------------------------------------- */
+
+static struct page_ref **page_bucket(struct engine *engine, uint64_t page)
+{
+    return &engine->pages[page * 0x9e3779b97f4a7c15u >> 40 & (PAGE_BUCKETS - 1)];
+}
+
+static void pages_add(struct engine *engine, struct translation *t)
+{
+    for (uint32_t i = 0; i < t->nrefs; i++) {
+        struct page_ref *ref = &t->refs[i], **bucket = page_bucket(engine, ref->page);
+        ref->translation = t;
+        ref->next = *bucket;
+        ref->previous = bucket;
+        if (*bucket)
+            (*bucket)->previous = &ref->next;
+        *bucket = ref;
+    }
+    engine->page_refs += t->nrefs;
+}
+
+static void pages_remove(struct engine *engine, struct translation *t)
+{
+    for (uint32_t i = 0; i < t->nrefs; i++) {
+        struct page_ref *ref = &t->refs[i];
+        *ref->previous = ref->next;
+        if (ref->next)
+            ref->next->previous = ref->previous;
+    }
+    engine->page_refs -= t->nrefs;
+    t->nrefs = 0;
+}
+
+/* ---- jump caches ------------------------------------------------------------------------------------------------------------ */
+
+void jump_cache_clear(struct cpu *cpu)
+{
+    struct jump_entry *entries = cpu_front(cpu)->jump_cache;
+    for (unsigned i = 0; i < 1u << JUMP_CACHE_BITS; i++)
+        entries[i] = (struct jump_entry){.guest_pc = 1};
+}
+
+void jump_cache_fill(struct cpu *cpu, const struct region *region)
+{
+    struct jump_entry *entry = &cpu_front(cpu)->jump_cache[JUMP_CACHE_HASH(region->guest_pc)];
+
+    __atomic_store_n(&entry->guest_pc, 1, __ATOMIC_RELAXED);
+    __atomic_store_n(&entry->host, region->code ? (const void *)region->code : region, __ATOMIC_RELAXED);
+    __atomic_store_n(&entry->guest_pc, region->guest_pc, __ATOMIC_RELAXED);
+    /* Whoever invalidates the region marks it dead and then looks here; this is the other half of that. */
+    __atomic_thread_fence(__ATOMIC_SEQ_CST);
+    if (__atomic_load_n(&region->dead, __ATOMIC_RELAXED))
+        __atomic_store_n(&entry->guest_pc, 1, __ATOMIC_RELAXED);
+}
+
+/** Only ever empties: the owner of a jump cache may be writing the same entry for another address at this moment. */
+static void jump_caches_forget(struct engine *engine, uint64_t pc)
+{
+    __atomic_thread_fence(__ATOMIC_SEQ_CST);
+    for (struct cpu_thread *thread = engine->threads; thread; thread = thread->next) {
+        struct jump_entry *entry = &cpu_front(thread->cpu)->jump_cache[JUMP_CACHE_HASH(pc)];
+        if (__atomic_load_n(&entry->guest_pc, __ATOMIC_RELAXED) == pc)
+            __atomic_store_n(&entry->guest_pc, 1, __ATOMIC_RELAXED);
+    }
+}
+
+/* ---- chaining ----------------------------------------------------------------------------------------------------------------- */
+
+static void exit_patch(struct engine *engine, struct code_exit *code_exit, struct region *target)
+{
+    engine->backend->patch(engine->backend_state, code_exit, target, engine->cache->rx_to_rw);
+    code_exit->linked = target;
+}
+
+void exit_chain(struct engine *engine, struct code_exit *code_exit, struct region *target)
+{
+    exit_patch(engine, code_exit, target);
+    code_exit->next_in = target->incoming;
+    target->incoming = code_exit;
+    engine->stats.links++;
+}
+
+static void unchain_incoming(struct engine *engine, struct region *region)
+{
+    for (struct code_exit *in = region->incoming, *next; in; in = next) {
+        next = in->next_in;
+        exit_patch(engine, in, NULL);
+    }
+    region->incoming = NULL;
+}
+
+void table_insert(struct engine *engine, struct translation *t)
+{
+    pages_add(engine, t);
+    bucket_add(engine, &t->region);
+}
+
+void table_replace(struct engine *engine, struct translation *old, struct translation *t)
+{
+    table_insert(engine, t);
+    bucket_remove(engine, &old->region);
+    if (engine->chain) {
+        for (struct code_exit *in = old->region.incoming, *next; in; in = next) {
+            next = in->next_in;
+            exit_chain(engine, in, &t->region);
+        }
+        old->region.incoming = NULL;
+    }
+    jump_caches_forget(engine, t->region.guest_pc);
+}
+
+/* ---- invalidation --------------------------------------------------------------------------------------------------------------- */
+
+static void translation_kill(struct engine *engine, struct translation *t)
+{
+    struct region *region = &t->region;
+
+    __atomic_store_n(&region->dead, true, __ATOMIC_RELEASE);
+    bucket_remove(engine, region);
+    unchain_incoming(engine, region);
+    jump_caches_forget(engine, region->guest_pc);
+    pages_remove(engine, t);
+    engine->stats.invalidations++;
+}
+
+static bool overlaps(const struct translation *t, uint64_t start, uint64_t end)
+{
+    for (uint32_t i = 0; i < t->nranges; i++) {
+        if (t->ranges[i].start < end && start < t->ranges[i].end)
+            return true;
+    }
+    return false;
+}
+
+/** Kills what overlaps in one bucket: the references to `page`, or to any page if `any_page`. */
+static void invalidate_bucket(struct engine *engine, struct page_ref **bucket, uint64_t page, bool any_page, uint64_t start,
+                              uint64_t end)
+{
+    for (struct page_ref *ref = *bucket; ref;) {
+        if ((any_page || ref->page == page) && overlaps(ref->translation, start, end)) {
+            translation_kill(engine, ref->translation);
+            ref = *bucket; /* the translation may have had more than one reference in this list */
+        } else {
+            ref = ref->next;
+        }
+    }
+}
+
+void invalidate_range(struct engine *engine, uint64_t start, uint64_t end)
+{
+    if (start >= end || engine->page_refs == 0)
+        return;
+    uint64_t first = start >> GUEST_PAGE_BITS, last = (end - 1) >> GUEST_PAGE_BITS;
+
+    if (last - first < PAGE_BUCKETS) {
+        for (uint64_t page = first; page <= last; page++)
+            invalidate_bucket(engine, page_bucket(engine, page), page, false, start, end);
+    } else {
+        for (unsigned i = 0; i < PAGE_BUCKETS; i++)
+            invalidate_bucket(engine, &engine->pages[i], 0, true, start, end);
+    }
+}
+
+/* ---- eviction --------------------------------------------------------------------------------------------------------------------- */
+
+/** Takes the exits of regions that are being evicted out of the list of exits that lead to `target`. */
+static void drop_evicted_incoming(struct region *target)
+{
+    struct code_exit **link = &target->incoming;
+
+    while (*link) {
+        struct code_exit *in = *link;
+        if (translation_of(in->region)->evicting) {
+            *link = in->next_in;
+            in->linked = NULL;
+        } else {
+            link = &in->next_in;
+        }
+    }
+}
+
+static void unlink_evicted(struct engine *engine, struct region *region)
+{
+    struct translation *t = translation_of(region);
+
+    bucket_remove(engine, region);
+    pages_remove(engine, t);
+    for (struct code_exit *in = region->incoming, *next; in; in = next) {
+        next = in->next_in;
+        if (translation_of(in->region)->evicting)
+            in->linked = NULL;
+        else
+            exit_patch(engine, in, NULL);
+    }
+    region->incoming = NULL;
+    for (uint32_t i = 0; i < region->nexits; i++) {
+        if (region->exits[i].linked)
+            drop_evicted_incoming(region->exits[i].linked);
+    }
+}
+
+void evict_next_chunk(struct engine *engine, struct cpu_thread *self)
+{
+    struct region *list = code_cache_next(engine->cache)->list;
+
+    if (!list) {
+        code_cache_advance(engine->cache);
+        return;
+    }
+    exclusive_begin(engine, self);
+    for (struct region *region = list; region; region = region->chunk_next) {
+        translation_of(region)->evicting = true;
+        region->dead = true;
+    }
+    for (struct region *region = list; region; region = region->chunk_next)
+        unlink_evicted(engine, region);
+    code_cache_advance(engine->cache);
+    for (struct region *region = list, *next; region; region = next) {
+        next = region->chunk_next;
+        translation_free(translation_of(region));
+    }
+    for (struct cpu_thread *thread = engine->threads; thread; thread = thread->next) {
+        jump_cache_clear(thread->cpu);
+        engine->backend->reset_returns(engine->backend_state, thread->cpu);
+    }
+    engine->generation++;
+    engine->stats.evictions++;
+    exclusive_end(engine);
+}
+
+void translation_free(struct translation *t)
+{
+    free(t->region.exits);
+    free(t->region.statemap);
+    free(t->region.backend_data);
+    free(t->ranges);
+    free(t->refs);
+    free(t);
+}
+
+void table_free(struct engine *engine)
+{
+    for (unsigned i = 0; i < CODE_CACHE_CHUNKS; i++) {
+        for (struct region *region = engine->cache->chunks[i].list, *next; region; region = next) {
+            next = region->chunk_next;
+            translation_free(translation_of(region));
+        }
+    }
+}

@@ -1,0 +1,251 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* From guest code to a region in the code cache: build, check, clean up, compile, and note what it was made from. */
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "translator/engine_private.h"
+
+/** What the builder was fed. */
+struct source {
+    struct guest_range blocks[BUILDER_MAX_BLOCKS];
+    unsigned nblocks;
+    uint32_t insns, first_block_insns;
+};
+
+static uint64_t now_ns(void)
+{
+    struct timespec t;
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return (uint64_t)t.tv_sec * 1000000000u + (uint64_t)t.tv_nsec;
+}
+
+static _Noreturn void out_of_memory(void)
+{
+    fprintf(stderr, "dragoman: out of memory for a translation\n");
+    exit(1);
+}
+
+static void check_ir(const struct engine *engine, const char *after)
+{
+    const struct ir_names names = {engine->isa->slots, engine->isa->nslots, engine->isa->helpers};
+    char error[256];
+
+    if (!engine->options.verify || !ir_verify(&engine->ir, &names, error))
+        return;
+    fprintf(stderr, "dragoman: defect in the translator: bad IR after %s of the code at %#llx: %s\n", after,
+            (unsigned long long)engine->ir.guest_pc, error);
+    ir_print(stderr, &engine->ir, &names);
+    exit(1);
+}
+
+static bool starts_block(const uint64_t *pcs, unsigned n, uint64_t pc)
+{
+    for (unsigned i = 0; i < n; i++) {
+        if (pcs[i] == pc)
+            return true;
+    }
+    return false;
+}
+
+static void build_block(struct engine *engine, unsigned index, const uint64_t *pcs, unsigned n, uint32_t max_insns,
+                        struct source *source)
+{
+    struct builder *b = engine->builder;
+    uint32_t insns = 0;
+
+    builder_begin_block(b, index);
+    do {
+        builder_insn(b);
+        engine->isa->translate(b);
+        insns++;
+        if (!builder_ended(b) && (insns >= max_insns || starts_block(pcs, n, b->pc)))
+            builder_fall_through(b);
+    } while (!builder_ended(b));
+    source->blocks[index] = (struct guest_range){pcs[index], b->pc};
+    source->insns += insns;
+    if (index == 0)
+        source->first_block_insns = insns;
+}
+
+/** A region that found no executable memory depends on the byte it did not find: it must go when something is mapped there. */
+static void extend_to_missing_code(const struct ir *ir, struct source *source)
+{
+    for (uint32_t i = 0; i < ir->nblocks; i++) {
+        const struct ir_insn *last = &ir->insns[ir->blocks[i].end - 1];
+        if (ir->blocks[i].end == ir->blocks[i].first || last->op != IR_EXIT_TRAP || last->mode != TRAP_FETCH)
+            continue;
+        for (unsigned k = 0; k < source->nblocks; k++) {
+            if (source->blocks[k].end == last->imm)
+                source->blocks[k].end = last->imm + 1;
+        }
+    }
+}
+
+static void build(struct engine *engine, struct cpu_thread *self, const uint64_t *pcs, unsigned n, uint32_t key,
+                  uint32_t max_insns, bool hot, struct source *source)
+{
+    struct builder *b = engine->builder;
+
+    *source = (struct source){.nblocks = n};
+    b->fetch = engine->memory.fetch;
+    b->fetch_opaque = engine->memory.opaque;
+    b->hot = hot;
+    builder_begin(b, &engine->ir, self->cpu, key, pcs, n);
+    for (unsigned i = 0; i < n; i++)
+        build_block(engine, i, pcs, n, max_insns, source);
+    builder_finish(b);
+    extend_to_missing_code(&engine->ir, source);
+}
+
+/** The passes, and the checks between them. */
+static void improve(struct engine *engine)
+{
+    log_ir(engine, "built");
+    check_ir(engine, "building");
+    if (engine->options.dce) {
+        pass_dead_code(&engine->ir);
+        pass_order(&engine->ir);
+        log_ir(engine, "after dead code elimination");
+        check_ir(engine, "dead code elimination");
+    }
+}
+
+/* ---- what a translation was made from ---------------------------------------------------------------------------------- */
+
+static int by_start(const void *a, const void *b)
+{
+    const struct guest_range *x = a, *y = b;
+    return (x->start > y->start) - (x->start < y->start);
+}
+
+static void note_ranges(struct translation *t, const struct source *source)
+{
+    unsigned n = source->nblocks, npages = 0;
+
+    t->ranges = malloc(n * sizeof *t->ranges);
+    if (!t->ranges)
+        out_of_memory();
+    memcpy(t->ranges, source->blocks, n * sizeof *t->ranges);
+    qsort(t->ranges, n, sizeof *t->ranges, by_start);
+    t->nranges = n;
+    t->region.guest_start = t->ranges[0].start;
+    for (unsigned i = 0; i < n; i++) {
+        if (t->ranges[i].end > t->region.guest_end)
+            t->region.guest_end = t->ranges[i].end;
+        npages += (unsigned)((t->ranges[i].end - 1) / (1u << GUEST_PAGE_BITS) -
+                             t->ranges[i].start / (1u << GUEST_PAGE_BITS) + 1);
+    }
+
+    t->refs = malloc(npages * sizeof *t->refs);
+    if (!t->refs)
+        out_of_memory();
+    uint64_t next = 0; /* ranges ascend, so a page that was noted is below this */
+    for (unsigned i = 0; i < n; i++) {
+        uint64_t page = t->ranges[i].start >> GUEST_PAGE_BITS, last = (t->ranges[i].end - 1) >> GUEST_PAGE_BITS;
+        for (page = page > next ? page : next; page <= last; page++) {
+            t->refs[t->nrefs++] = (struct page_ref){.page = page};
+            next = page + 1;
+        }
+    }
+}
+
+/** Where the direct branches of a cold block lead. */
+static void note_successors(struct region *region, const struct ir *ir)
+{
+    unsigned n = 0;
+
+    region->successors[0] = region->successors[1] = 1;
+    for (uint32_t i = 0; i < ir->nblocks && n < 2; i++) {
+        if (ir->blocks[i].end == ir->blocks[i].first)
+            continue;
+        const struct ir_insn *last = &ir->insns[ir->blocks[i].end - 1];
+        if (last->op == IR_EXIT)
+            region->successors[n++] = last->imm;
+    }
+}
+
+/* ---- compiling ------------------------------------------------------------------------------------------------------------ */
+
+/** Finds room for engine->ir and compiles it. False: it is larger than a chunk of the cache. */
+static bool compile(struct engine *engine, struct cpu_thread *self, struct translation *t, bool profile)
+{
+    struct code_cache *cache = engine->cache;
+    uint32_t largest = code_cache_largest(cache), need = engine->backend->bound(&engine->ir);
+    /* A backend without host code keeps the IR: what that takes counts instead. */
+    uint32_t ir_size = engine->ir.ninsns * (uint32_t)sizeof(struct ir_insn);
+    uint8_t *rw;
+    const uint8_t *rx;
+
+    if (need == 0)
+        need = ir_size;
+    if (need > largest)
+        need = largest;
+    uint32_t space = code_cache_space(cache, &rw, &rx);
+    if (space < need) {
+        evict_next_chunk(engine, self);
+        space = code_cache_space(cache, &rw, &rx);
+    }
+    if (!engine->backend->compile(engine->backend_state, &engine->ir, &t->region, rw, rx, space, profile))
+        return false;
+    uint32_t size = t->region.code ? t->region.code_size : ir_size;
+    code_cache_commit(cache, &t->region, size < space ? size : space);
+    return true;
+}
+
+static struct translation *make(struct engine *engine, struct cpu_thread *self, const uint64_t *pcs, unsigned n,
+                                uint32_t key, uint32_t max_insns, bool hot)
+{
+    uint64_t begun = now_ns();
+    struct source source;
+    struct translation *t = calloc(1, sizeof *t);
+
+    if (!t)
+        out_of_memory();
+    build(engine, self, pcs, n, key, max_insns, hot, &source);
+    t->region.guest_pc = pcs[0];
+    t->region.key = key;
+    t->region.guest_insns = source.insns;
+    t->region.nblocks = n;
+    t->region.hot = hot;
+    t->region.countdown = t->hot_after = (int32_t)engine->options.hot;
+    t->first_block_insns = source.first_block_insns;
+    note_ranges(t, &source);
+    log_guest_code(engine, t);
+    improve(engine);
+    if (!compile(engine, self, t, !hot && engine->options.regions)) {
+        translation_free(t);
+        return NULL;
+    }
+    note_successors(&t->region, &engine->ir);
+    engine->stats.translations++;
+    engine->stats.guest_insns += source.insns;
+    engine->stats.host_bytes += t->region.code_size;
+    engine->stats.translate_ns += now_ns() - begun;
+    log_host_code(engine, &t->region);
+    return t;
+}
+
+struct region *translate_cold(struct engine *engine, struct cpu_thread *self, uint64_t pc, uint32_t key)
+{
+    struct translation *t = NULL;
+
+    for (uint32_t max = engine->options.max_insns; max > 0 && !t; max /= 2)
+        t = make(engine, self, &pc, 1, key, max, false);
+    if (!t) {
+        fprintf(stderr, "dragoman: defect in the %s backend: one instruction at %#llx does not fit into %u bytes\n",
+                engine->backend->name, (unsigned long long)pc, code_cache_largest(engine->cache));
+        exit(1);
+    }
+    table_insert(engine, t);
+    return &t->region;
+}
+
+struct translation *translate_hot(struct engine *engine, struct cpu_thread *self, const uint64_t *pcs, unsigned n,
+                                  uint32_t key)
+{
+    struct translation *t = make(engine, self, pcs, n, key, engine->options.max_insns, true);
+    if (t)
+        engine->stats.hot_regions++;
+    return t;
+}
