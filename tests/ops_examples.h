@@ -87,7 +87,13 @@ static const struct example examples[] = {
     {IR_VDUPLANE, IR_V128, 4, 0, 2, {{0, 0x99}}, {0x0000009900000099, 0x0000009900000099}},
     {IR_VEXTRACT, IR_I32, 2, 0, 7, {{0, 0x8001000000000000}}, {0x8001}},
     {IR_VINSERT, IR_V128, 1, 0, 8, {{1, 2}, {0x777}}, {1, 0x77}},
-    {IR_VZIP1, IR_V128, 4, 0, 0, {{0x0000000200000001}, {0x0000000400000003}}, {0x0000000300000001, 0x0000000400000002}},
+    {IR_VZIP1,
+     IR_V128,
+     4,
+     0,
+     0,
+     {{0x0000000200000001}, {0x0000000400000003}},
+     {0x0000000300000001, 0x0000000400000002}},
     {IR_VZIP2, IR_V128, 8, 0, 0, {{1, 2}, {3, 4}}, {2, 4}},
     {IR_VUZP1, IR_V128, 8, 0, 0, {{1, 2}, {3, 4}}, {1, 3}},
     {IR_VUZP2, IR_V128, 4, 0, 0, {{0x200000001, 0x400000003}, {0x600000005, 0x800000007}}, {0x400000002, 0x800000006}},
@@ -96,7 +102,13 @@ static const struct example examples[] = {
     {IR_VEXT, IR_V128, 0, 0, 8, {{1, 2}, {3, 4}}, {2, 3}},
     {IR_VEXT, IR_V128, 0, 0, 16, {{1, 2}, {3, 4}}, {3, 4}},
     {IR_VREV, IR_V128, 1, 4, 0, {{0x0706050403020100, 0}}, {0x0405060700010203, 0}},
-    {IR_VTBL, IR_V128, 1, 0, 0, {{0x8877665544332211, 0xff}, {0x0000000000100801}}, {0x111111111100ff22, 0x1111111111111111}},
+    {IR_VTBL,
+     IR_V128,
+     1,
+     0,
+     0,
+     {{0x8877665544332211, 0xff}, {0x0000000000100801}},
+     {0x111111111100ff22, 0x1111111111111111}},
     {IR_VLOW64, IR_V128, 0, 0, 0, {{5, 6}}, {5, 0}},
     {IR_VSXTL, IR_V128, 4, 0, 0, {{0x0000000180000000}}, {0xffffffff80000000, 1}},
     {IR_VUXTL, IR_V128, 1, 0, 0, {{0xff80017f00000000, ONES}}, {0, 0x00ff00800001007f}},
@@ -119,10 +131,28 @@ static const struct example examples[] = {
     /* FIPS 197: SubBytes of figure 7, then the first round of appendix B. */
     {IR_VAESENC, IR_V128, 0, 0, 0, {{0}}, {0x6363636363636363, 0x6363636363636363}},
     {IR_VAESENC, IR_V128, 0, 0, 0, {{0x53}}, {0x63636363636363ed, 0x6363636363636363}},
-    {IR_VAESENC, IR_V128, 0, 0, 0, {{0x2be2f4a0bee33d19, 0x0848f8e92a8dc69a}}, {0xae52b4e0305dbfd4, 0xe598271ef11141b8}},
-    {IR_VAESDEC, IR_V128, 0, 0, 0, {{0xae52b4e0305dbfd4, 0xe598271ef11141b8}}, {0x2be2f4a0bee33d19, 0x0848f8e92a8dc69a}},
+    {IR_VAESENC,
+     IR_V128,
+     0,
+     0,
+     0,
+     {{0x2be2f4a0bee33d19, 0x0848f8e92a8dc69a}},
+     {0xae52b4e0305dbfd4, 0xe598271ef11141b8}},
+    {IR_VAESDEC,
+     IR_V128,
+     0,
+     0,
+     0,
+     {{0xae52b4e0305dbfd4, 0xe598271ef11141b8}},
+     {0x2be2f4a0bee33d19, 0x0848f8e92a8dc69a}},
     {IR_VAESMC, IR_V128, 0, 0, 0, {{0xae52b4e0305dbfd4, 0xe598271ef11141b8}}, {0x9a19cbe0e5816604, 0x4c2606287ad3f848}},
-    {IR_VAESIMC, IR_V128, 0, 0, 0, {{0x9a19cbe0e5816604, 0x4c2606287ad3f848}}, {0xae52b4e0305dbfd4, 0xe598271ef11141b8}},
+    {IR_VAESIMC,
+     IR_V128,
+     0,
+     0,
+     0,
+     {{0x9a19cbe0e5816604, 0x4c2606287ad3f848}},
+     {0xae52b4e0305dbfd4, 0xe598271ef11141b8}},
 };
 
 /* The examples as forms; arguments are in the slots that form_arguments() says. */
@@ -141,7 +171,8 @@ static void test_examples(void **state)
         run_both(t, &form, SET_SLOTS, regions, operands);
         free_both(t, regions);
         union bits result = {.u64 = {0, 0}};
-        memcpy(&result, (uint8_t *)t->reference.cpu + t->reference.slots[result_slot(e->type)].offset, ir_type_size(e->type));
+        memcpy(&result, (uint8_t *)t->reference.cpu + t->reference.slots[result_slot(e->type)].offset,
+               ir_type_size(e->type));
         if (result.u64[0] != e->expected[0] || result.u64[1] != e->expected[1]) {
             fail_run(t, &form, SET_SLOTS, operands, "not the expected result");
         }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Every form that an IR operation with a value has: which result types, sizes, modes and immediates ir_ops.inc allows it.
- * A row an operation; forms_each() calls a function for each of the combinations.
+ * Every form that an IR operation with a value has: which result types, sizes, modes and immediates ir_ops.inc allows
+ * it. A row an operation; forms_each() calls a function for each of the combinations.
  */
 #ifndef DRAGOMAN_TESTS_OPS_FORMS_H
 #define DRAGOMAN_TESTS_OPS_FORMS_H
@@ -212,7 +212,10 @@ static bool form_is_special(enum ir_op op)
     }
 }
 
-static unsigned form_bits(enum ir_type type) { return type == IR_I64 || type == IR_F64 ? 64 : type == IR_V128 ? 128 : 32; }
+static unsigned form_bits(enum ir_type type)
+{
+    return type == IR_I64 || type == IR_F64 ? 64 : type == IR_V128 ? 128 : 32;
+}
 
 /* Fills form->args; `wide` chooses where the table leaves a choice. False: no such form. */
 static bool form_arguments(struct form *form, bool wide)
@@ -222,7 +225,7 @@ static bool form_arguments(struct form *form, bool wide)
     enum ir_type by_size_float = form->insn.size == 8 ? IR_F64 : IR_F32;
     bool chosen = false;
     form->nargs = info->nargs;
-    for (unsigned i = 0; i < info->nargs; i++) {
+    for (unsigned i = 0; i < info->nargs && i < 3; i++) {
         enum ir_type type = IR_VOID;
         switch (info->args[i]) {
         case '=':

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * A made-up CPU whose slots are nothing but places for operands and results, and what it takes to run one region on it through
- * a backend's bare interface.
+ * A made-up CPU whose slots are nothing but places for operands and results, and what it takes to run one region on
+ * it through a backend's bare interface.
  */
 #ifndef DRAGOMAN_TESTS_OPS_MACHINE_H
 #define DRAGOMAN_TESTS_OPS_MACHINE_H
@@ -67,7 +67,8 @@ struct ops_machine {
     const struct region *running;
 };
 
-static void ops_slot(struct ops_machine *m, unsigned slot, const char *name, unsigned number, enum ir_type type, size_t offset)
+static void ops_slot(struct ops_machine *m, unsigned slot, const char *name, unsigned number, enum ir_type type,
+                     size_t offset)
 {
     snprintf(m->names[slot], sizeof m->names[slot], "%s%u", name, number);
     m->slots[slot] = (struct state_slot){m->names[slot], (uint8_t)type, (uint32_t)offset};
@@ -125,15 +126,18 @@ static unsigned copy_slot(enum ir_type type, unsigned i)
 }
 
 /* Finds the machine: the CPUs of these tests have no engine. */
-static struct ops_machine *ops_machine_of(struct cpu *cpu) { return (struct ops_machine *)cpu->engine; }
+static struct ops_machine *ops_machine_of(struct cpu *cpu)
+{
+    return (struct ops_machine *)cpu->engine;
+}
 
 /* code_cache.recover: a POLL leaves. */
 static void ops_recover(struct cpu *cpu, uint64_t host_pc, const struct host_regs *regs)
 {
     struct ops_machine *m = ops_machine_of(cpu);
     const struct region *region = m->running;
-    if (!statemap_recover(region->statemap, region->statemap_size, (uint32_t)(host_pc - (uintptr_t)region->code), regs, &m->isa,
-                          cpu)) {
+    if (!statemap_recover(region->statemap, region->statemap_size, (uint32_t)(host_pc - (uintptr_t)region->code), regs,
+                          &m->isa, cpu)) {
         abort();
     }
 }
@@ -143,7 +147,8 @@ static bool ops_machine_init(struct ops_machine *m, const struct host_backend *b
 {
     memset(m, 0, sizeof *m);
     ops_slots(m);
-    m->isa = (struct guest_isa){.name = "ops", .slots = m->slots, .nslots = SLOT_COUNT, .cpu_size = sizeof(struct ops_cpu)};
+    m->isa =
+        (struct guest_isa){.name = "ops", .slots = m->slots, .nslots = SLOT_COUNT, .cpu_size = sizeof(struct ops_cpu)};
     m->backend = backend;
     if (backend->missing()) {
         return false;

@@ -5,7 +5,7 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-/* ---- memory ---------------------------------------------------------------------------------------------------------- */
+/* ---- memory ----------------------------------------------------------------------------------------------------- */
 
 #define MEMORY 4096
 
@@ -135,10 +135,12 @@ static void run_load_store(struct access_test *a, unsigned op, unsigned type, un
 {
     static const uint64_t displacements[] = {0, 8, -UINT64_C(128), 0x12345, -UINT64_C(0x80000000), 0x123456789abc};
     for (unsigned i = 0; i < sizeof displacements / sizeof *displacements; i++) {
-        run_access(a, &(struct access_form){(uint8_t)op, (uint8_t)type, (uint8_t)size, (uint8_t)mode, displacements[i], false});
+        run_access(a, &(struct access_form){(uint8_t)op, (uint8_t)type, (uint8_t)size, (uint8_t)mode, displacements[i],
+                                            false});
         for (unsigned shift = 0; shift < 4; shift++) {
             uint8_t scaled = (uint8_t)(mode | IR_MEM_SCALE_BITS(shift));
-            run_access(a, &(struct access_form){(uint8_t)op, (uint8_t)type, (uint8_t)size, scaled, displacements[i], true});
+            run_access(
+                a, &(struct access_form){(uint8_t)op, (uint8_t)type, (uint8_t)size, scaled, displacements[i], true});
         }
     }
 }
@@ -183,9 +185,12 @@ static void test_memory(void **state)
     free(a.expected);
 }
 
-/* ---- calls ------------------------------------------------------------------------------------------------------------ */
+/* ---- calls ------------------------------------------------------------------------------------------------------ */
 
-static uint64_t call_integers(uint32_t a, uint64_t b, uint32_t c, uint64_t d) { return a + b * 3 + c * UINT64_C(5) + d * 7; }
+static uint64_t call_integers(uint32_t a, uint64_t b, uint32_t c, uint64_t d)
+{
+    return a + b * 3 + c * UINT64_C(5) + d * 7;
+}
 
 static uint32_t call_mixed(struct cpu *cpu, uint32_t a, __m128i b, uint64_t c, uint64_t d)
 {
@@ -222,7 +227,10 @@ static double call_double(float a, double b, float c, double d)
     return d;
 }
 
-static void call_nothing(struct cpu *cpu, __m128i a) { ((struct ops_cpu *)cpu)->vzero = a; }
+static void call_nothing(struct cpu *cpu, __m128i a)
+{
+    ((struct ops_cpu *)cpu)->vzero = a;
+}
 
 static const struct ir_helper call_helpers[] = {
     {"integers", (void *)call_integers, IR_HELPER_PURE, IR_I64, {IR_I32, IR_I64, IR_I32, IR_I64}},
@@ -243,7 +251,8 @@ static void run_call(struct test *t, const struct ir_helper *helper, enum settin
     for (unsigned i = 0; i < BALLAST; i++) { /* values that live across the call */
         union bits step = {.u64 = {i + 1, i}};
         ballast[i] = add(ir, IR_ADD, IR_I64, 0, add_get(ir, SLOT_BALLAST + i, IR_I64), add_const(ir, IR_I64, step));
-        vballast[i] = add(ir, IR_VXOR, IR_V128, 0, add_get(ir, SLOT_VBALLAST + i, IR_V128), add_const(ir, IR_V128, step));
+        vballast[i] =
+            add(ir, IR_VXOR, IR_V128, 0, add_get(ir, SLOT_VBALLAST + i, IR_V128), add_const(ir, IR_V128, step));
     }
     for (; nargs < 4 && helper->args[nargs] != IR_VOID; nargs++) {
         enum ir_type type = helper->args[nargs];
@@ -297,7 +306,7 @@ static void test_calls(void **state)
     assert_int_equal(cpu->vzero[1], 7);
 }
 
-/* ---- control ------------------------------------------------------------------------------------------------------------ */
+/* ---- control ---------------------------------------------------------------------------------------------------- */
 
 /*
  * i = x0; sum = 0; p = x1; q = v0, w = v1
@@ -309,10 +318,8 @@ static void build_loop(struct test *t)
     struct ir *ir = &t->ir;
     begin_region(ir);
     ir_ref start[5] = {
-        add_get(ir, SLOT_I64, IR_I64),
-        add_const(ir, IR_I64, (union bits){.u64 = {0, 0}}),
-        add_get(ir, SLOT_I64 + 1, IR_I64),
-        add_get(ir, SLOT_V128, IR_V128),
+        add_get(ir, SLOT_I64, IR_I64),       add_const(ir, IR_I64, (union bits){.u64 = {0, 0}}),
+        add_get(ir, SLOT_I64 + 1, IR_I64),   add_get(ir, SLOT_V128, IR_V128),
         add_get(ir, SLOT_V128 + 1, IR_V128),
     };
     add(ir, IR_JUMP, IR_VOID, 0, IR_NONE, IR_NONE);
@@ -389,7 +396,7 @@ static void test_loop(void **state)
     free_both(t, regions);
 }
 
-/* ---- faults -------------------------------------------------------------------------------------------------------------- */
+/* ---- faults ----------------------------------------------------------------------------------------------------- */
 
 static struct ops_machine *faulting; /* the handler's way to the machine under test */
 
@@ -410,9 +417,8 @@ static void handle_fault(int sig, siginfo_t *info, void *context)
         }
         memcpy(regs.xmm, uc->uc_mcontext.fpregs->_xmm, sizeof regs.xmm);
         uint64_t offset = (uint64_t)uc->uc_mcontext.gregs[REG_RIP] - (uintptr_t)m->running->code;
-        recovered = offset < m->running->code_size &&
-                    statemap_recover(m->running->statemap, m->running->statemap_size, (uint32_t)offset, &regs, &m->isa,
-                                     &m->cpu->cpu);
+        recovered = offset < m->running->code_size && statemap_recover(m->running->statemap, m->running->statemap_size,
+                                                                       (uint32_t)offset, &regs, &m->isa, &m->cpu->cpu);
     }
     if (!recovered) {
         static const char message[] = "fault without guest state\n";
@@ -433,12 +439,14 @@ static void build_fault(struct test *t, bool pressure, unsigned op)
     ir_ref ballast[BALLAST];
     begin_region(ir);
     for (unsigned i = 0; pressure && i < BALLAST; i++) {
-        ballast[i] = add(ir, IR_MUL, IR_I64, 0, add_get(ir, SLOT_BALLAST + i, IR_I64), add_get(ir, SLOT_BALLAST + i, IR_I64));
+        ballast[i] =
+            add(ir, IR_MUL, IR_I64, 0, add_get(ir, SLOT_BALLAST + i, IR_I64), add_get(ir, SLOT_BALLAST + i, IR_I64));
     }
     ir_ref sum = add(ir, IR_ADD, IR_I64, 0, add_get(ir, SLOT_I64 + 1, IR_I64),
                      add_const(ir, IR_I64, (union bits){.u64 = {5, 0}}));
     add(ir, IR_BIND, IR_VOID, SLOT_I64 + 1, sum, IR_NONE);
-    ir_ref mixed = add(ir, IR_VXOR, IR_V128, 0, add_get(ir, SLOT_V128 + 1, IR_V128), add_get(ir, SLOT_V128 + 2, IR_V128));
+    ir_ref mixed =
+        add(ir, IR_VXOR, IR_V128, 0, add_get(ir, SLOT_V128 + 1, IR_V128), add_get(ir, SLOT_V128 + 2, IR_V128));
     add(ir, IR_BIND, IR_VOID, SLOT_V128 + 1, mixed, IR_NONE);
     ir_ref seven = add_const(ir, IR_I32, (union bits){.u64 = {7, 0}});
     add(ir, IR_BIND, IR_VOID, SLOT_I32, seven, IR_NONE);

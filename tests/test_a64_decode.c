@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * The A64 decode table: well formed, every row reachable, the index equal to a search through the rows, and the whole of it
- * against capstone, on random words of every row and on random words at large. Capstone 4 knows
- * Armv8.0 and little more; where the two differ, newer_features and differences below say why.
+ * The A64 decode table: well formed, every row reachable, the index equal to a search through the rows, and the whole
+ * of it against capstone, on random words of every row and on random words at large. Capstone 4 knows Armv8.0 and
+ * little more; where the two differ, newer_features and differences below say why.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -32,7 +32,7 @@ static bool encoding_matches(const struct a64_encoding *e, uint32_t word)
     return true;
 }
 
-/* ---- the table alone ---------------------------------------------------------------------------------------------------- */
+/* ---- the table alone --------------------------------------------------------------------------------------------- */
 
 static void test_patterns(void **state)
 {
@@ -148,7 +148,7 @@ static void test_index(void **state)
     }
 }
 
-/* ---- against capstone --------------------------------------------------------------------------------------------------- */
+/* ---- against capstone -------------------------------------------------------------------------------------------- */
 
 /* Row names (up to the first '_') and the aliases that capstone may print for them. */
 static const struct alias {
@@ -234,8 +234,8 @@ static const struct difference {
     {0xffe08400, 0x6e000400, "INS (element): capstone takes the ignored bits of imm4 as fixed"},
 };
 
-/** Registers that make an access CONSTRAINED UNPREDICTABLE (writeback of a target register, a pair of the same one): capstone
-    rejects these words, and those of LDTR although it writes nothing back. */
+/** Registers that make an access CONSTRAINED UNPREDICTABLE (writeback of a target register, a pair of the same one):
+    capstone rejects these words, and those of LDTR although it writes nothing back. */
 static bool is_unpredictable(uint32_t word)
 {
     unsigned t = word & 31, n = word >> 5 & 31, t2 = word >> 10 & 31;

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * Random A64 programs: a loop of random instructions with branches in it runs one instruction at a time without any
- * optimization, then with all of them, as blocks and as hot regions. Registers, flags, status and memory must be the same
- * at the end, and so must the exact state at the fault for programs that run into one.
+ * optimization, then with all of them, as blocks and as hot regions. Registers, flags, status and memory must be the
+ * same at the end, and so must the exact state at the fault for programs that run into one.
  *
  * DRAGOMAN_SEED and DRAGOMAN_COUNT choose the first program and how many there are. A program that fails is reduced, by
  * trying NOP for each of its instructions, and printed.
@@ -19,6 +19,7 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <ucontext.h>
+#include <unistd.h>
 
 #include "frontend/a64/cpu.h"
 #include "frontend/a64/decode.h"
@@ -48,7 +49,8 @@ enum { REFERENCE, BLOCKS, REGIONS, INTERPRETER, MACHINES };
 
 struct fixture {
     struct machine machines[MACHINES];
-    uint32_t *code;
+    uint32_t *code;   /* writable */
+    void *guest_code; /* the same at CODE_BASE, read-only */
     uint8_t *ram, *initial_ram, *expected_ram;
     unsigned code_words;
     csh capstone;
@@ -72,7 +74,7 @@ static const uint8_t *fetch(void *opaque, uint64_t pc, uint64_t *end)
     return (const uint8_t *)pc;
 }
 
-/* ---- programs --------------------------------------------------------------------------------------------------------------- */
+/* ---- programs ---------------------------------------------------------------------------------------------------- */
 
 static uint32_t next_random(uint64_t *random)
 {
@@ -105,7 +107,7 @@ static bool is_usable(const struct a64_row *row)
 static uint32_t random_branch(uint64_t *random, unsigned at, unsigned n)
 {
     unsigned skip = 1 + next_random(random) % (n - at); /* forward, at most to the SUB */
-    uint32_t reg = next_random(random) & 31, x = next_random(random);
+    uint32_t reg = POINTERS + next_random(random) % 5, x = next_random(random);
     switch (x & 3) {
     case 0: return 0x54000000 | skip << 5 | (x >> 8 & 15);                                   /* B.cond */
     case 1: return 0x34000000 | (x & 0x81000000) | skip << 5 | reg;                          /* CBZ, CBNZ */
@@ -114,31 +116,71 @@ static uint32_t random_branch(uint64_t *random, unsigned at, unsigned n)
     }
 }
 
-static uint32_t random_insn(uint64_t *random, unsigned at, unsigned n)
+/** Half of the instructions are integer data processing, a quarter loads and stores; the rest is any row. */
+static const struct a64_row *random_row(uint64_t *random)
 {
-    if (next_random(random) % 8 == 0)
-        return random_branch(random, at, n);
+    unsigned kind = next_random(random) & 3;
     for (;;) {
         const struct a64_row *row = &a64_rows[next_random(random) % a64_row_count];
-        uint32_t word = is_usable(row) ? a64_random_word(row, random) : 0;
-        if (!word || (word & 0x1c000000) == 0x14000000) /* branches and system */
-            if (!word || (word >> 24) != 0xd5)
-                continue;
-        uint32_t luck = next_random(random);
-        if (is_memory(word)) {
-            if ((word & 0x3b000000) == 0x18000000) /* a literal: somewhere in the program */
-                word = (word & 0xff00001f) | (luck % (n - at) + 1) << 5;
-            else if (luck % 32)
-                word = with_field(word, 5, luck >> 8 & 7 ? luck >> 12 & 3 : 31);
-            if ((word & 0x3b200c00) == 0x38200800 && luck % 64) /* register offset: small ones */
-                word = with_field(word, 16, 20 + (luck >> 16 & 3));
-        } else if (luck % 16 && field(word, 0) < POINTERS) {
-            word = with_field(word, 0, 6 + (luck >> 8) % 16);
-        }
-        if (field(word, 0) == LOOP_REGISTER || field(word, 5) == LOOP_REGISTER || field(word, 10) == LOOP_REGISTER ||
-            field(word, 16) == LOOP_REGISTER)
+        struct a64_encoding e;
+        if (a64_parse_pattern(row->pattern, &e) || !is_usable(row))
             continue;
-        if (a64_decode(word) == row)
+        bool integer = (e.value & 0x1c000000) == 0x10000000 || (e.value & 0x0e000000) == 0x0a000000;
+        bool branch_or_system = (e.value & 0x1c000000) == 0x14000000;
+        if (branch_or_system ? kind == 3 && e.value >> 24 == 0xd5
+                             : kind == 3 || (kind == 2 ? is_memory(e.value) : integer))
+            return row;
+    }
+}
+
+/** Few registers, so that the instructions have to do with each other. */
+static uint32_t narrow_registers(uint64_t *random, const struct a64_row *row, uint32_t word)
+{
+    struct a64_encoding e;
+    a64_parse_pattern(row->pattern, &e);
+    for (unsigned i = 0; i < e.nfields; i++) {
+        const struct a64_field *f = &e.fields[i];
+        uint32_t luck = next_random(random);
+        if (f->name[0] == 'R' && f->width == 5 && luck % 8)
+            word = with_field(word, f->shift, POINTERS + (luck >> 8) % 5);
+    }
+    return word;
+}
+
+/** A word of the row whose operands make it likely to do something. */
+static uint32_t random_operands(uint64_t *random, const struct a64_row *row, unsigned at, unsigned n)
+{
+    uint32_t word = a64_random_word(row, random), luck = next_random(random);
+    if (!is_memory(word)) {
+        if (luck % 16)
+            word = narrow_registers(random, row, word);
+        return word;
+    }
+    if ((word & 0x3b000000) == 0x18000000) /* a literal: somewhere in the program */
+        return (word & 0xff00001f) | (luck % (n - at) + 1) << 5;
+    if (luck % 32) /* based on a pointer or SP */
+        word = with_field(word, 5, luck >> 8 & 7 ? luck >> 12 & 3 : 31);
+    if ((word & 0x3b200c00) == 0x38200800 && luck % 64) /* register offset: small ones */
+        word = with_field(word, 16, 20 + (luck >> 16 & 3));
+    if (luck >> 20 & 3) /* data where the other instructions have theirs */
+        word = with_field(word, 0, POINTERS + (luck >> 24) % 5);
+    return word;
+}
+
+static bool uses_loop_register(uint32_t word)
+{
+    return field(word, 0) == LOOP_REGISTER || field(word, 5) == LOOP_REGISTER || field(word, 10) == LOOP_REGISTER ||
+           field(word, 16) == LOOP_REGISTER;
+}
+
+static uint32_t random_insn(uint64_t *random, unsigned at, unsigned n)
+{
+    if (next_random(random) % 6 == 0)
+        return random_branch(random, at, n);
+    for (;;) {
+        const struct a64_row *row = random_row(random);
+        uint32_t word = random_operands(random, row, at, n);
+        if (a64_decode(word) == row && !uses_loop_register(word))
             return word;
     }
 }
@@ -193,7 +235,7 @@ static void random_program(struct program *p, uint64_t seed)
     p->start.cpu.pc = CODE_BASE;
 }
 
-/* ---- running ---------------------------------------------------------------------------------------------------------------- */
+/* ---- running ----------------------------------------------------------------------------------------------------- */
 
 struct result {
     int trap;
@@ -369,11 +411,16 @@ static int set_up(void **state)
 {
     static struct fixture f;
     const int flags = MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED_NOREPLACE;
-    f.code = mmap((void *)(uintptr_t)CODE_BASE, 4096, PROT_READ | PROT_WRITE, flags, -1, 0);
+    int file = memfd_create("code", 0); /* programs may read but not write their code */
+    if (file < 0 || ftruncate(file, 4096) < 0)
+        return -1;
+    f.code = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_SHARED, file, 0);
+    f.guest_code = mmap((void *)(uintptr_t)CODE_BASE, 4096, PROT_READ, MAP_SHARED | MAP_FIXED_NOREPLACE, file, 0);
+    close(file);
     f.ram = mmap((void *)(uintptr_t)RAM_BASE, RAM_BYTES, PROT_READ | PROT_WRITE, flags, -1, 0);
     f.initial_ram = malloc(RAM_BYTES);
     f.expected_ram = malloc(RAM_BYTES);
-    if (f.code == MAP_FAILED || f.ram == MAP_FAILED || !f.initial_ram || !f.expected_ram)
+    if (f.code == MAP_FAILED || f.guest_code == MAP_FAILED || f.ram == MAP_FAILED || !f.initial_ram || !f.expected_ram)
         return -1;
     uint64_t random = 1;
     for (unsigned i = 0; i < RAM_BYTES; i += 8) {
@@ -400,6 +447,7 @@ static int tear_down(void **state)
         }
     cs_close(&f->capstone);
     munmap(f->code, 4096);
+    munmap(f->guest_code, 4096);
     munmap(f->ram, RAM_BYTES);
     free(f->initial_ram);
     free(f->expected_ram);

@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Single A64 instructions against recorded results: each vector is an initial state, one instruction (or a load-exclusive and
- * its store-exclusive), and what differs afterwards. The file is not part of this repository: the environment variable
- * DRAGOMAN_VECTORS names it (a64.vec or a64.vec.xz, "ARMVEC1" format); without it the test is skipped.
+ * Single A64 instructions against recorded results: each vector is an initial state, one instruction (or a
+ * load-exclusive and its store-exclusive), and what differs afterwards. The file is not part of this repository: the
+ * environment variable DRAGOMAN_VECTORS names it (a64.vec or a64.vec.xz, "ARMVEC1" format); without it the test is
+ * skipped.
  *
- * Each vector runs in translated code for real: the code is executable for its own few bytes only, so that the engine comes
- * back with TRAP_FETCH wherever it ends.
+ * Each vector runs in translated code for real: the code is executable for its own few bytes only, so that the engine
+ * comes back with TRAP_FETCH wherever it ends.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -81,7 +82,7 @@ static bool is_supported(uint32_t word)
     return true;
 }
 
-/* ---- the file ------------------------------------------------------------------------------------------------------------- */
+/* ---- the file ---------------------------------------------------------------------------------------------------- */
 
 static void *read_stream(FILE *in)
 {
@@ -184,7 +185,7 @@ static const uint8_t *apply_entries(struct state *s, struct outcome *outcome, co
     return p;
 }
 
-/* ---- running ---------------------------------------------------------------------------------------------------------------- */
+/* ---- running ----------------------------------------------------------------------------------------------------- */
 
 struct runner {
     const struct vectors *vectors;

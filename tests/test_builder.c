@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * The builder: what comes out is compared as IR text (ir_print.c). The tests play frontend for the guest of toy_builder.h.
+ * The builder: what comes out is compared as IR text (ir_print.c). The tests play frontend for the guest of
+ * toy_builder.h.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -63,16 +64,6 @@ static void next_block(struct builder *b, unsigned index)
     builder_insn(b);
 }
 
-static char *print(const struct ir *ir)
-{
-    char *text;
-    size_t n;
-    FILE *out = open_memstream(&text, &n);
-    ir_print(out, ir, &toy_names);
-    fclose(out);
-    return text;
-}
-
 static void finish(struct fixture *f)
 {
     char error[256];
@@ -92,12 +83,15 @@ static void finish(struct fixture *f)
 /* The region without its first and its `order` line is `expected`. */
 static void expect(struct fixture *f, const char *expected)
 {
+    char text[8192] = "";
     finish(f);
-    char *text = print(&f->ir), *body = strchr(text, '\n') + 1, *order = strstr(body, "order");
+    FILE *out = fmemopen(text, sizeof text - 1, "w");
+    ir_print(out, &f->ir, &toy_names);
+    fclose(out);
+    char *body = strchr(text, '\n') + 1, *order = strstr(body, "order");
     if (order)
         *order = 0;
     assert_string_equal(body, expected);
-    free(text);
 }
 
 static void expect_const(struct builder *b, ir_ref v, uint64_t wanted)
@@ -109,7 +103,7 @@ static void expect_const(struct builder *b, ir_ref v, uint64_t wanted)
 
 static bool is_op(const struct builder *b, ir_ref v, enum ir_op op) { return b->ir->insns[v].op == op; }
 
-/* ---- one block ------------------------------------------------------------------------------------------------------ */
+/* ---- one block --------------------------------------------------------------------------------------------------- */
 
 static void state_is_forwarded(void **state)
 {
@@ -208,8 +202,8 @@ static void compare_and_branch_is_one_comparison(void **state)
     finish(f);
 }
 
-/* Every flags operation on constants agrees with the same on values, condition by condition: the one is computed here by
-   the folder, the other by folding COND of it for constant operands through the comparisons. */
+/* Every flags operation on constants agrees with the same on values, condition by condition: the one is computed here
+   by the folder, the other by folding COND of it for constant operands through the comparisons. */
 static void conditions_agree_with_constant_flags(void **state)
 {
     static const uint64_t values[] = {0, 1, 2, 0x7fffffff, 0x80000000, 0x80000001, 0xfffffffe, 0xffffffff};
@@ -221,15 +215,15 @@ static void conditions_agree_with_constant_flags(void **state)
                 uint32_t x = (uint32_t)values[i], y = (uint32_t)values[j];
                 int64_t sx = (int32_t)x, sy = (int32_t)y;
                 bool n = (int32_t)(x - y) < 0, z = x == y, c = x >= y, v = sx - sy != (int32_t)(x - y);
-                bool truth[] = {z, !z, c, !c, n, !n, v, !v, c && !z, !(c && !z), n == v, n != v, !z && n == v, z || n != v};
+                bool hi = c && !z, ge = n == v, gt = !z && n == v;
+                bool truth[] = {z, !z, c, !c, n, !n, v, !v, hi, !hi, ge, !ge, gt, !gt};
                 ir_ref flags = b_flags(b, IR_FLAGS_SUB, b_i32(b, x), b_i32(b, y), IR_NONE);
                 expect_const(b, b_cond(b, (enum ir_flag_cond)cond, flags), truth[cond]);
                 /* x - y = x + ~y + 1 */
                 ir_ref adc = b_flags(b, IR_FLAGS_ADC, b_i32(b, x), b_i32(b, ~y), b_i32(b, 1));
                 assert_int_equal(adc, flags);
-                ir_ref packed = builder_op(b, IR_FLAGS_PACK, IR_I32, 0, 0, 0,
-                                           builder_op(b, IR_FLAGS_UNPACK, IR_I32, 0, 0, 0, flags, IR_NONE, IR_NONE, IR_NONE),
-                                           IR_NONE, IR_NONE, IR_NONE);
+                ir_ref unpacked = builder_op(b, IR_FLAGS_UNPACK, IR_I32, 0, 0, 0, flags, IR_NONE, IR_NONE, IR_NONE);
+                ir_ref packed = builder_op(b, IR_FLAGS_PACK, IR_I32, 0, 0, 0, unpacked, IR_NONE, IR_NONE, IR_NONE);
                 assert_int_equal(packed, flags);
             }
     builder_jump(b, 0x2000);
@@ -245,8 +239,10 @@ static void flags_of_add_and_carry(void **state)
     assert_int_equal(b_flags(b, IR_FLAGS_ADC, x, b_not(b, y), b_i32(b, 1)), sub);
     assert_int_equal(b_flags(b, IR_FLAGS_ADC, x, y, b_i32(b, 0)), b_flags(b, IR_FLAGS_ADD, x, y, IR_NONE));
     /* cmn x, #5 is cmp x, #-5 */
-    assert_int_equal(b_flags(b, IR_FLAGS_ADD, x, b_i64(b, 5), IR_NONE), b_flags(b, IR_FLAGS_SUB, x, b_i64(b, (uint64_t)-5), IR_NONE));
-    assert_int_equal(b_flags(b, IR_FLAGS_ADD, x, b_i64(b, 0), IR_NONE), b_flags(b, IR_FLAGS_LOGIC, x, IR_NONE, IR_NONE));
+    assert_int_equal(b_flags(b, IR_FLAGS_ADD, x, b_i64(b, 5), IR_NONE),
+                     b_flags(b, IR_FLAGS_SUB, x, b_i64(b, (uint64_t)-5), IR_NONE));
+    assert_int_equal(b_flags(b, IR_FLAGS_ADD, x, b_i64(b, 0), IR_NONE),
+                     b_flags(b, IR_FLAGS_LOGIC, x, IR_NONE, IR_NONE));
     ir_ref smallest = b_flags(b, IR_FLAGS_ADD, x, b_i64(b, UINT64_C(1) << 63), IR_NONE);
     assert_true(is_op(b, smallest, IR_FLAGS_ADD));
     const struct ir_insn *carry = &f->ir.insns[b_cond(b, IR_FLAG_CS, b_flags(b, IR_FLAGS_ADD, x, y, IR_NONE))];
@@ -314,7 +310,7 @@ static void floating_comparison_stands_for_its_flags(void **state)
     finish(f);
 }
 
-/* ---- simplification ------------------------------------------------------------------------------------------------- */
+/* ---- simplification ---------------------------------------------------------------------------------------------- */
 
 static void constants_are_folded(void **state)
 {
@@ -340,8 +336,10 @@ static void constants_are_folded(void **state)
     expect_const(b, b_un(b, IR_CLZ, W(1)), 31);
     expect_const(b, b_un(b, IR_CTZ, C(0)), 64);
     expect_const(b, b_un(b, IR_RBIT, W(1)), 0x80000000);
-    expect_const(b, builder_op(b, IR_BSWAP, IR_I64, 2, 0, 0, C(0x0102030405060708), IR_NONE, IR_NONE, IR_NONE), 0x0201040306050807);
-    expect_const(b, builder_op(b, IR_BSWAP, IR_I64, 4, 0, 0, C(0x0102030405060708), IR_NONE, IR_NONE, IR_NONE), 0x0403020108070605);
+    expect_const(b, builder_op(b, IR_BSWAP, IR_I64, 2, 0, 0, C(0x0102030405060708), IR_NONE, IR_NONE, IR_NONE),
+                 0x0201040306050807);
+    expect_const(b, builder_op(b, IR_BSWAP, IR_I64, 4, 0, 0, C(0x0102030405060708), IR_NONE, IR_NONE, IR_NONE),
+                 0x0403020108070605);
     expect_const(b, b_sext(b, IR_I64, 1, W(0x80)), UINT64_C(0xffffffffffffff80));
     expect_const(b, b_sext(b, IR_I32, 2, C(0x18000)), 0xffff8000);
     expect_const(b, b_zext(b, IR_I64, 2, C(0x12345)), 0x2345);
@@ -493,7 +491,7 @@ static void options_switch_off(void **state)
     f->b = all;
 }
 
-/* ---- fetching ------------------------------------------------------------------------------------------------------- */
+/* ---- fetching ---------------------------------------------------------------------------------------------------- */
 
 struct code {
     uint8_t bytes[64];
@@ -542,7 +540,7 @@ static void instructions_are_fetched(void **state)
     f->b->fetch = NULL;
 }
 
-/* ---- regions of several blocks ---------------------------------------------------------------------------------------- */
+/* ---- regions of several blocks ----------------------------------------------------------------------------------- */
 
 static void diamond(void **state)
 {
@@ -803,7 +801,8 @@ static void random_regions(void **state)
             builder_begin_block(b, i);
             for (unsigned k = RANDOM(5); k-- > 0;) {
                 builder_insn(b);
-                ir_ref x = builder_get(b, X0 + RANDOM(4)), y = RANDOM(3) ? builder_get(b, X0 + RANDOM(4)) : b_i64(b, RANDOM(3));
+                ir_ref x = builder_get(b, X0 + RANDOM(4));
+                ir_ref y = RANDOM(3) ? builder_get(b, X0 + RANDOM(4)) : b_i64(b, RANDOM(3));
                 switch (RANDOM(7)) {
                 case 0: builder_put(b, X0 + RANDOM(4), b_add(b, x, y)); break;
                 case 1: builder_put(b, X0 + RANDOM(4), b_load(b, IR_I64, 8, 0, x, 0)); break;
@@ -816,7 +815,11 @@ static void random_regions(void **state)
                     builder_put(b, V1, b_vzext(b, b_bin(b, IR_FADD, d, d)));
                     break;
                 }
-                default: builder_put(b, X0 + RANDOM(4), b_select(b, b_cond(b, RANDOM(14), builder_get(b, NZCV)), x, y)); break;
+                default: {
+                    ir_ref t = b_cond(b, RANDOM(14), builder_get(b, NZCV));
+                    builder_put(b, X0 + RANDOM(4), b_select(b, t, x, y));
+                    break;
+                }
                 }
                 b->pc += 4;
                 if (builder_ended(b))

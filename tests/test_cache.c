@@ -200,12 +200,9 @@ static void child_has_its_own_copy(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(never_writable_and_executable),
-        cmocka_unit_test(code_written_here_runs_there),
-        cmocka_unit_test(permanent_area_has_an_end),
-        cmocka_unit_test(sizes_are_bounded),
-        cmocka_unit_test(regions_are_found_by_address),
-        cmocka_unit_test(smallest_regions_fill_a_chunk),
+        cmocka_unit_test(never_writable_and_executable), cmocka_unit_test(code_written_here_runs_there),
+        cmocka_unit_test(permanent_area_has_an_end),     cmocka_unit_test(sizes_are_bounded),
+        cmocka_unit_test(regions_are_found_by_address),  cmocka_unit_test(smallest_regions_fill_a_chunk),
         cmocka_unit_test(child_has_its_own_copy),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Every operation of ir_ops.inc in every form: the x86-64 backend against the reference interpreter, bit for bit, results and
- * floating-point status, on edge operands and random ones. Each form is compiled in several settings (enum setting), which
- * differ in where the operands are and who uses the result. The interpreter itself is checked against worked examples.
+ * Every operation of ir_ops.inc in every form: the x86-64 backend against the reference interpreter, bit for bit,
+ * results and floating-point status, on edge operands and random ones. Each form is compiled in several settings
+ * (enum setting), which differ in where the operands are and who uses the result. The interpreter itself is checked
+ * against worked examples.
  *
- * Status: MXCSR.DE has no meaning; UE differs where the interpreter detects tininess before rounding and the host after.
+ * Status must agree but for MXCSR.DE, which has no meaning. That includes underflow of results on the border of the
+ * denormals, where the host by itself, which detects tininess after rounding, raises less than the architecture.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -47,7 +49,7 @@ struct test {
     uint64_t regions, runs;
 };
 
-/* ---- operands -------------------------------------------------------------------------------------------------------- */
+/* ---- operands --------------------------------------------------------------------------------------------------- */
 
 static uint64_t next_random(uint64_t *state)
 {
@@ -134,6 +136,11 @@ static uint64_t random_float(uint64_t *seed, unsigned bits)
     case 12:
         exp = bias - 2 + (r >> 60 & 3);
         break;
+    case 13: /* next to one and next to the smallest normal: products on the border of the denormals */
+    case 14:
+        exp = (choice & 16 ? bias : 1) - (choice >> 5 & 1);
+        frac = choice & 64 ? choice >> 7 & 3 : (UINT64_C(1) << f) - 1 - (choice >> 7 & 3);
+        break;
     }
     return sign << (bits - 1) | exp << f | frac;
 }
@@ -176,7 +183,7 @@ static union bits random_operand(uint64_t *seed, const struct form *form, unsign
     return value;
 }
 
-/* ---- regions --------------------------------------------------------------------------------------------------------- */
+/* ---- regions ---------------------------------------------------------------------------------------------------- */
 
 static ir_ref add(struct ir *ir, enum ir_op op, enum ir_type type, uint64_t imm, ir_ref a, ir_ref b)
 {
@@ -191,9 +198,15 @@ static ir_ref add(struct ir *ir, enum ir_op op, enum ir_type type, uint64_t imm,
     return ref;
 }
 
-static ir_ref add_get(struct ir *ir, unsigned slot, enum ir_type type) { return add(ir, IR_GET, type, slot, IR_NONE, IR_NONE); }
+static ir_ref add_get(struct ir *ir, unsigned slot, enum ir_type type)
+{
+    return add(ir, IR_GET, type, slot, IR_NONE, IR_NONE);
+}
 
-static void add_set(struct ir *ir, unsigned slot, ir_ref value) { add(ir, IR_SET, IR_VOID, slot, value, IR_NONE); }
+static void add_set(struct ir *ir, unsigned slot, ir_ref value)
+{
+    add(ir, IR_SET, IR_VOID, slot, value, IR_NONE);
+}
 
 static ir_ref add_const(struct ir *ir, enum ir_type type, union bits bits)
 {
@@ -274,7 +287,8 @@ static void build_region(struct test *t, const struct form *form, enum setting s
     for (unsigned i = 0; pressure && i < BALLAST; i++) {
         union bits step = {.u64 = {i + 1, i}};
         ballast[i] = add(ir, IR_ADD, IR_I64, 0, add_get(ir, SLOT_BALLAST + i, IR_I64), add_const(ir, IR_I64, step));
-        vballast[i] = add(ir, IR_VXOR, IR_V128, 0, add_get(ir, SLOT_VBALLAST + i, IR_V128), add_const(ir, IR_V128, step));
+        vballast[i] =
+            add(ir, IR_VXOR, IR_V128, 0, add_get(ir, SLOT_VBALLAST + i, IR_V128), add_const(ir, IR_V128, step));
     }
     for (unsigned i = 0; i < form->nargs; i++) {
         enum ir_type type = form->args[i];
@@ -327,7 +341,7 @@ static void build_region(struct test *t, const struct form *form, enum setting s
     finish_region(t);
 }
 
-/* ---- running and comparing ------------------------------------------------------------------------------------------- */
+/* ---- running and comparing -------------------------------------------------------------------------------------- */
 
 /* Sets up both CPUs alike. The interpreter's one is where SET_MEMORY loads from, for both. */
 static void set_operands(struct test *t, const struct form *form, const union bits operands[3], unsigned rounding)
@@ -338,7 +352,7 @@ static void set_operands(struct test *t, const struct form *form, const union bi
         struct ops_cpu *cpu = machines[m]->cpu;
         memset((uint8_t *)cpu + sizeof cpu->cpu, 0, sizeof *cpu - sizeof cpu->cpu);
         cpu->cpu.mxcsr = 0x1f80 | rounding << 13;
-        for (unsigned i = 0; i < form->nargs; i++) {
+        for (unsigned i = 0; i < form->nargs && i < 3; i++) {
             unsigned slot = operand_slot(form->args[i], i);
             memcpy((uint8_t *)cpu + t->reference.slots[slot].offset, &operands[i], ir_type_size(form->args[i]));
         }
@@ -379,7 +393,7 @@ static void fail_run(struct test *t, const struct form *form, enum setting setti
 static void check_same(struct test *t, const struct form *form, enum setting setting, const union bits operands[3])
 {
     struct ops_cpu *a = t->reference.cpu, *b = t->tested.cpu;
-    enum { DE = 2, UE = 16, PE = 32 };
+    enum { DE = 2 };
     uint32_t status_a = a->cpu.mxcsr & ~DE, status_b = b->cpu.mxcsr & ~DE;
     if (form->insn.op >= IR_FLAGS_ADD && form->insn.op <= IR_FLAGS_PACK) { /* the other bits are undefined */
         a->out_i32 &= IR_FLAGS_MASK;
@@ -388,11 +402,11 @@ static void check_same(struct test *t, const struct form *form, enum setting set
     if (a->cpu.exit_reason != b->cpu.exit_reason || a->cpu.trap != b->cpu.trap || a->cpu.pc != b->cpu.pc) {
         fail_run(t, form, setting, operands, "different exits");
     }
-    if (memcmp((const uint8_t *)a + sizeof a->cpu, (const uint8_t *)b + sizeof b->cpu, sizeof *a - sizeof a->cpu) != 0) {
+    if (memcmp((const uint8_t *)a + sizeof a->cpu, (const uint8_t *)b + sizeof b->cpu, sizeof *a - sizeof a->cpu) !=
+        0) {
         fail_run(t, form, setting, operands, "different state");
     }
-    if ((status_a ^ status_b) & ~UE || (status_b & UE && !(status_a & UE)) ||
-        ((status_a ^ status_b) & UE && !(status_a & PE))) {
+    if (status_a != status_b) {
         fail_run(t, form, setting, operands, "different status");
     }
 }
@@ -413,7 +427,8 @@ static void run_both(struct test *t, const struct form *form, enum setting setti
 
 static void compile_both(struct test *t, struct region regions[2])
 {
-    if (!ops_compile(&t->reference, &t->ir, &regions[0]) || (t->compare && !ops_compile(&t->tested, &t->ir, &regions[1]))) {
+    if (!ops_compile(&t->reference, &t->ir, &regions[0]) ||
+        (t->compare && !ops_compile(&t->tested, &t->ir, &regions[1]))) {
         fail_msg("region did not compile");
     }
     t->regions++;
@@ -427,7 +442,8 @@ static void free_both(struct test *t, struct region regions[2])
     }
 }
 
-static void run_setting(struct test *t, const struct form *form, enum setting setting, unsigned constants, unsigned runs)
+static void run_setting(struct test *t, const struct form *form, enum setting setting, unsigned constants,
+                        unsigned runs)
 {
     struct region regions[2];
     union bits operands[3];
@@ -439,7 +455,8 @@ static void run_setting(struct test *t, const struct form *form, enum setting se
     for (unsigned run = 0; run < runs; run++) {
         for (unsigned i = 0; i < form->nargs; i++) {
             if (!(constants >> i & 1)) {
-                bool near = run % 8 == 7 && i > 0 && form->args[i] == form->args[i - 1]; /* equal operands now and then */
+                bool near =
+                    run % 8 == 7 && i > 0 && form->args[i] == form->args[i - 1]; /* equal operands now and then */
                 operands[i] = near ? operands[i - 1] : random_operand(&t->seed, form, i);
             }
         }
@@ -469,7 +486,7 @@ static void run_form(void *opaque, const struct form *form)
     }
 }
 
-/* ---- the tests --------------------------------------------------------------------------------------------------------- */
+/* ---- the tests -------------------------------------------------------------------------------------------------- */
 
 static struct test *make_test(void)
 {

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Software floating point against the host's: the compiler's float, double, _Float16, long double and __float128 in every
- * rounding mode, values and exceptions. Three differences are the architecture's and are accounted for here:
+ * Software floating point against the host's: the compiler's float, double, _Float16, long double and __float128 in
+ * every rounding mode, values and exceptions. Three differences are the architecture's and are accounted for here:
  *   - which NaN comes out is computed by this file's own reading of the rules;
  *   - the default NaN is positive on Arm, negative on x86;
- *   - underflow: Arm detects tininess before rounding, x86 after, so that for an inexact result that was rounded up to the
- *     smallest normal number Arm alone raises it.
- * What no host has (flush-to-zero, alternative half precision, estimates …) is checked with cases from the manual's pseudocode.
+ *   - underflow: Arm detects tininess before rounding, x86 after, so that for an inexact result that was rounded up
+ *     to the smallest normal number Arm alone raises it.
+ * What no host has (flush-to-zero, alternative half precision, estimates …) is in softfp_arm.h.
  */
 #include <fenv.h>
 #include <math.h>
@@ -24,7 +24,7 @@
 #define RANDOM_ROUNDS 40000
 #define IEEE_FLAGS (SOFTFP_IOC | SOFTFP_DZC | SOFTFP_OFC | SOFTFP_UFC | SOFTFP_IXC)
 
-/* ---- operands -------------------------------------------------------------------------------------------------------- */
+/* ---- operands --------------------------------------------------------------------------------------------------- */
 
 static uint64_t next_random(uint64_t *state)
 {
@@ -34,21 +34,45 @@ static uint64_t next_random(uint64_t *state)
     return z ^ z >> 31;
 }
 
-static unsigned frac_bits_of(unsigned bits) { return bits == 16 ? 10 : bits == 32 ? 23 : 52; }
+static unsigned frac_bits_of(unsigned bits)
+{
+    return bits == 16 ? 10 : bits == 32 ? 23 : 52;
+}
 
-static unsigned exp_bits_of(unsigned bits) { return bits - 1 - frac_bits_of(bits); }
+static unsigned exp_bits_of(unsigned bits)
+{
+    return bits - 1 - frac_bits_of(bits);
+}
 
-static uint64_t ones(unsigned n) { return n == 64 ? UINT64_MAX : (UINT64_C(1) << n) - 1; }
+static uint64_t ones(unsigned n)
+{
+    return n == 64 ? UINT64_MAX : (UINT64_C(1) << n) - 1;
+}
 
-static uint64_t infinity_of(unsigned bits) { return ones(exp_bits_of(bits)) << frac_bits_of(bits); }
+static uint64_t infinity_of(unsigned bits)
+{
+    return ones(exp_bits_of(bits)) << frac_bits_of(bits);
+}
 
-static bool is_nan(unsigned bits, uint64_t a) { return (a & ones(bits - 1)) > infinity_of(bits); }
+static bool is_nan(unsigned bits, uint64_t a)
+{
+    return (a & ones(bits - 1)) > infinity_of(bits);
+}
 
-static uint64_t quiet_bit(unsigned bits) { return UINT64_C(1) << (frac_bits_of(bits) - 1); }
+static uint64_t quiet_bit(unsigned bits)
+{
+    return UINT64_C(1) << (frac_bits_of(bits) - 1);
+}
 
-static bool is_signaling(unsigned bits, uint64_t a) { return is_nan(bits, a) && !(a & quiet_bit(bits)); }
+static bool is_signaling(unsigned bits, uint64_t a)
+{
+    return is_nan(bits, a) && !(a & quiet_bit(bits));
+}
 
-static uint64_t default_nan(unsigned bits) { return infinity_of(bits) | quiet_bit(bits); }
+static uint64_t default_nan(unsigned bits)
+{
+    return infinity_of(bits) | quiet_bit(bits);
+}
 
 /* Positive operands at the edges of every class; the table is built for a format. */
 #define SPECIALS 30
@@ -79,7 +103,8 @@ static void make_specials(unsigned bits, uint64_t specials[SPECIALS])
     }
 }
 
-/* Random bits with exponents that make results interesting: all over, near one, near the ends, and special fractions. */
+/* Random bits with exponents that make results interesting: all over, near one, near the ends, and special fractions.
+   */
 static uint64_t random_operand(uint64_t *state, unsigned bits)
 {
     uint64_t r = next_random(state), choice = next_random(state);
@@ -113,7 +138,7 @@ static uint64_t random_operand(uint64_t *state, unsigned bits)
     return sign << (bits - 1) | exp << f | frac;
 }
 
-/* ---- the host ---------------------------------------------------------------------------------------------------------- */
+/* ---- the host --------------------------------------------------------------------------------------------------- */
 
 static const struct {
     enum softfp_round soft;
@@ -137,42 +162,42 @@ static uint32_t host_flags(void)
 enum operation { OP_ADD, OP_SUB, OP_MUL, OP_DIV, OP_SQRT, OP_FMA, OP_COUNT };
 static const char *const operation_names[OP_COUNT] = {"add", "sub", "mul", "div", "sqrt", "muladd"};
 
-#define HOST_ARITHMETIC(type, integer, square_root, fused)                                       \
-    static uint64_t host_##type(enum operation operation, uint64_t bits_a, uint64_t bits_b, uint64_t bits_c) \
-    {                                                                                            \
-        integer ia = (integer)bits_a, ib = (integer)bits_b, ic = (integer)bits_c, ir;            \
-        volatile type a, b, c, r;                                                                \
-        memcpy((void *)&a, &ia, sizeof a);                                                       \
-        memcpy((void *)&b, &ib, sizeof b);                                                       \
-        memcpy((void *)&c, &ic, sizeof c);                                                       \
-        feclearexcept(FE_ALL_EXCEPT);                                                            \
-        switch (operation) {                                                                     \
-        case OP_ADD:                                                                             \
-            r = a + b;                                                                           \
-            break;                                                                               \
-        case OP_SUB:                                                                             \
-            r = a - b;                                                                           \
-            break;                                                                               \
-        case OP_MUL:                                                                             \
-            r = a * b;                                                                           \
-            break;                                                                               \
-        case OP_DIV:                                                                             \
-            r = a / b;                                                                           \
-            break;                                                                               \
-        case OP_SQRT:                                                                            \
-            r = square_root(a);                                                                  \
-            break;                                                                               \
-        default:                                                                                 \
-            r = fused;                                                                           \
-            break;                                                                               \
-        }                                                                                        \
-        memcpy(&ir, (const void *)&r, sizeof ir);                                                \
-        return ir;                                                                               \
+#define HOST_ARITHMETIC(type, integer, square_root, fused)                                                             \
+    static uint64_t host_##type(enum operation operation, uint64_t bits_a, uint64_t bits_b, uint64_t bits_c)           \
+    {                                                                                                                  \
+        integer ia = (integer)bits_a, ib = (integer)bits_b, ic = (integer)bits_c, ir;                                  \
+        volatile type a, b, c, r;                                                                                      \
+        memcpy((void *)&a, &ia, sizeof a);                                                                             \
+        memcpy((void *)&b, &ib, sizeof b);                                                                             \
+        memcpy((void *)&c, &ic, sizeof c);                                                                             \
+        feclearexcept(FE_ALL_EXCEPT);                                                                                  \
+        switch (operation) {                                                                                           \
+        case OP_ADD:                                                                                                   \
+            r = a + b;                                                                                                 \
+            break;                                                                                                     \
+        case OP_SUB:                                                                                                   \
+            r = a - b;                                                                                                 \
+            break;                                                                                                     \
+        case OP_MUL:                                                                                                   \
+            r = a * b;                                                                                                 \
+            break;                                                                                                     \
+        case OP_DIV:                                                                                                   \
+            r = a / b;                                                                                                 \
+            break;                                                                                                     \
+        case OP_SQRT:                                                                                                  \
+            r = square_root(a);                                                                                        \
+            break;                                                                                                     \
+        default:                                                                                                       \
+            r = fused;                                                                                                 \
+            break;                                                                                                     \
+        }                                                                                                              \
+        memcpy(&ir, (const void *)&r, sizeof ir);                                                                      \
+        return ir;                                                                                                     \
     }
 HOST_ARITHMETIC(float, uint32_t, sqrtf, fmaf(a, b, c))
 HOST_ARITHMETIC(double, uint64_t, sqrt, fma(a, b, c))
 /* The product of two half-precision numbers and its sum with a third are exact in __float128. */
-HOST_ARITHMETIC(_Float16, uint16_t, (_Float16)sqrtf, (_Float16)((__float128)a * b + c))
+HOST_ARITHMETIC(_Float16, uint16_t, (_Float16)sqrtf, (_Float16)((__float128)a *b + c))
 
 static uint64_t host_arithmetic(unsigned bits, enum operation operation, uint64_t a, uint64_t b, uint64_t c)
 {
@@ -181,7 +206,8 @@ static uint64_t host_arithmetic(unsigned bits, enum operation operation, uint64_
                         : host_double(operation, a, b, c);
 }
 
-static uint64_t soft_arithmetic(struct softfp *env, unsigned bits, enum operation operation, uint64_t a, uint64_t b, uint64_t c)
+static uint64_t soft_arithmetic(struct softfp *env, unsigned bits, enum operation operation, uint64_t a, uint64_t b,
+                                uint64_t c)
 {
     switch (operation) {
     case OP_ADD:
@@ -215,8 +241,8 @@ static uint64_t selected_nan(unsigned bits, const uint64_t *operands, unsigned n
     return 0;
 }
 
-static void check(const char *what, unsigned bits, enum softfp_round rounding, const uint64_t operands[3], uint64_t value,
-                  uint32_t flags, uint64_t expected, uint32_t expected_flags)
+static void check(const char *what, unsigned bits, enum softfp_round rounding, const uint64_t operands[3],
+                  uint64_t value, uint32_t flags, uint64_t expected, uint32_t expected_flags)
 {
     bool may_be_tiny = (expected & ones(bits - 1)) == UINT64_C(1) << frac_bits_of(bits);
     if (may_be_tiny && expected_flags & SOFTFP_IXC && flags & SOFTFP_UFC) {
@@ -230,7 +256,8 @@ static void check(const char *what, unsigned bits, enum softfp_round rounding, c
     }
 }
 
-static void check_arithmetic(unsigned bits, enum operation operation, unsigned rounding, uint64_t a, uint64_t b, uint64_t c)
+static void check_arithmetic(unsigned bits, enum operation operation, unsigned rounding, uint64_t a, uint64_t b,
+                             uint64_t c)
 {
     struct softfp env = {.rounding = (uint8_t)roundings[rounding].soft};
     uint64_t value = soft_arithmetic(&env, bits, operation, a, b, c);
@@ -265,7 +292,8 @@ static void check_arithmetic(unsigned bits, enum operation operation, unsigned r
     } else if (is_nan(bits, expected)) {
         expected = default_nan(bits);
     }
-    check(operation_names[operation], bits, roundings[rounding].soft, operands, value, env.flags & IEEE_FLAGS, expected, flags);
+    check(operation_names[operation], bits, roundings[rounding].soft, operands, value, env.flags & IEEE_FLAGS, expected,
+          flags);
 }
 
 static void arithmetic_format(unsigned bits)
@@ -314,7 +342,7 @@ static void test_arithmetic_double(void **state)
     arithmetic_format(64);
 }
 
-/* ---- order --------------------------------------------------------------------------------------------------------------- */
+/* ---- order ------------------------------------------------------------------------------------------------------ */
 
 /* The operand as a double, exactly. */
 static double as_double(unsigned bits, uint64_t a)
@@ -329,7 +357,7 @@ static double as_double(unsigned bits, uint64_t a)
     uint64_t frac = a & ones(f);
     double magnitude = exp == ones(exp_bits_of(bits)) ? (frac ? (double)NAN : (double)INFINITY)
                        : exp == 0                     ? ldexp((double)frac, 1 - bias - (int)f)
-                                                      : ldexp((double)(frac | UINT64_C(1) << f), (int)exp - bias - (int)f);
+                                  : ldexp((double)(frac | UINT64_C(1) << f), (int)exp - bias - (int)f);
     return a >> (bits - 1) & 1 ? -magnitude : magnitude;
 }
 
@@ -362,7 +390,10 @@ static void check_order(unsigned bits, uint64_t a, uint64_t b)
     }
 
     double da = as_double(bits, a), db = as_double(bits, b);
-    enum softfp_relation relation = nan ? SOFTFP_UNORDERED : da < db ? SOFTFP_LESS : da > db ? SOFTFP_GREATER : SOFTFP_EQUAL;
+    enum softfp_relation relation = nan       ? SOFTFP_UNORDERED
+                                    : da < db ? SOFTFP_LESS
+                                    : da > db ? SOFTFP_GREATER
+                                              : SOFTFP_EQUAL;
     for (unsigned signal = 0; signal < 2; signal++) {
         struct softfp env = {0};
         uint64_t value = softfp_compare(&env, bits, a, b, signal);
@@ -412,20 +443,20 @@ static void test_relation_flags(void **state)
     }
 }
 
-/* ---- conversions ----------------------------------------------------------------------------------------------------------- */
+/* ---- conversions ------------------------------------------------------------------------------------------------ */
 
-#define HOST_CONVERSION(to, to_integer, from, from_integer)           \
-    static uint64_t host_##from##_##to(uint64_t bits)                 \
-    {                                                                 \
-        from_integer ia = (from_integer)bits;                         \
-        volatile from a;                                              \
-        volatile to r;                                                \
-        to_integer ir;                                                \
-        memcpy((void *)&a, &ia, sizeof a);                            \
-        feclearexcept(FE_ALL_EXCEPT);                                 \
-        r = (to)a;                                                    \
-        memcpy(&ir, (const void *)&r, sizeof ir);                     \
-        return ir;                                                    \
+#define HOST_CONVERSION(to, to_integer, from, from_integer)                                                            \
+    static uint64_t host_##from##_##to(uint64_t bits)                                                                  \
+    {                                                                                                                  \
+        from_integer ia = (from_integer)bits;                                                                          \
+        volatile from a;                                                                                               \
+        volatile to r;                                                                                                 \
+        to_integer ir;                                                                                                 \
+        memcpy((void *)&a, &ia, sizeof a);                                                                             \
+        feclearexcept(FE_ALL_EXCEPT);                                                                                  \
+        r = (to)a;                                                                                                     \
+        memcpy(&ir, (const void *)&r, sizeof ir);                                                                      \
+        return ir;                                                                                                     \
     }
 HOST_CONVERSION(float, uint32_t, _Float16, uint16_t)
 HOST_CONVERSION(double, uint64_t, _Float16, uint16_t)
@@ -476,14 +507,14 @@ static void test_convert(void **state)
     }
 }
 
-static void check_from_fixed(unsigned bits, unsigned rounding, uint64_t integer, unsigned fraction_bits, bool is_unsigned,
-                             unsigned int_bits)
+static void check_from_fixed(unsigned bits, unsigned rounding, uint64_t integer, unsigned fraction_bits,
+                             bool is_unsigned, unsigned int_bits)
 {
     struct softfp env = {.rounding = (uint8_t)roundings[rounding].soft};
     uint64_t value = softfp_from_fixed(&env, bits, integer, fraction_bits, is_unsigned, int_bits);
     unsigned unused = 64 - int_bits;
-    __float128 exact = is_unsigned ? (__float128)(integer << unused >> unused)
-                                   : (__float128)((int64_t)(integer << unused) >> unused);
+    __float128 exact =
+        is_unsigned ? (__float128)(integer << unused >> unused) : (__float128)((int64_t)(integer << unused) >> unused);
     for (unsigned i = 0; i < fraction_bits; i++) {
         exact /= 2;
     }
@@ -504,8 +535,8 @@ static void check_from_fixed(unsigned bits, unsigned rounding, uint64_t integer,
     uint32_t flags = host_flags();
     fesetround(FE_TONEAREST);
     const uint64_t operands[3] = {integer, fraction_bits, int_bits};
-    check(is_unsigned ? "from_fixed unsigned " : "from_fixed ", bits, roundings[rounding].soft, operands, value, env.flags,
-          expected, flags);
+    check(is_unsigned ? "from_fixed unsigned " : "from_fixed ", bits, roundings[rounding].soft, operands, value,
+          env.flags, expected, flags);
 }
 
 static void test_from_fixed(void **state)
@@ -523,7 +554,8 @@ static void test_from_fixed(void **state)
     }
 }
 
-static const enum softfp_round to_integer_roundings[] = {SOFTFP_NEAREST, SOFTFP_UP, SOFTFP_DOWN, SOFTFP_ZERO, SOFTFP_AWAY};
+static const enum softfp_round to_integer_roundings[] = {SOFTFP_NEAREST, SOFTFP_UP, SOFTFP_DOWN, SOFTFP_ZERO,
+                                                         SOFTFP_AWAY};
 #define TO_INTEGER_ROUNDINGS 5
 
 /* Exact for every double scaled by up to 2^64: long double has 64 bits and a wide exponent. */
@@ -567,7 +599,8 @@ static void check_to_fixed(unsigned bits, uint64_t a, unsigned fraction_bits, bo
         expected = (rounded < 0 ? -(uint64_t)-rounded : (uint64_t)rounded) & ones(int_bits);
     }
     const uint64_t operands[3] = {a, fraction_bits, int_bits};
-    check(is_unsigned ? "to_fixed unsigned " : "to_fixed ", bits, rounding, operands, value, env.flags, expected, flags);
+    check(is_unsigned ? "to_fixed unsigned " : "to_fixed ", bits, rounding, operands, value, env.flags, expected,
+          flags);
 }
 
 static void check_round_int(unsigned bits, uint64_t a, enum softfp_round rounding)
@@ -614,7 +647,8 @@ static void test_to_integer(void **state)
         uint64_t bias = ones(exp_bits_of(bits) - 1);
         for (unsigned i = 0; i < RANDOM_ROUNDS; i++) {
             uint64_t a = i < SPECIALS ? specials[i] : random_operand(&seed, bits);
-            if (i >= SPECIALS && i % 4) { /* magnitudes from 1/8 to 2^66; some with nothing or a half behind the point */
+            if (i >= SPECIALS &&
+                i % 4) { /* magnitudes from 1/8 to 2^66; some with nothing or a half behind the point */
                 uint64_t exp = bias - 3 + next_random(&seed) % (bits == 16 ? 18 : 70);
                 a = (a & ~infinity_of(bits)) | exp << f;
                 if (i % 4 == 2 && exp >= bias - 1 && exp < bias + f) {
@@ -636,274 +670,9 @@ static void test_to_integer(void **state)
     }
 }
 
-/* ---- what the host does not have ------------------------------------------------------------------------------------------- */
+#include "tests/softfp_arm.h"
 
-struct unary_case {
-    uint64_t a, expected;
-    uint32_t flags;
-};
-
-static void check_unary(const char *what, unsigned bits, struct softfp env,
-                        uint64_t (*function)(struct softfp *, unsigned, uint64_t), const struct unary_case *cases, unsigned n)
-{
-    for (unsigned i = 0; i < n; i++) {
-        struct softfp e = env;
-        const uint64_t operands[3] = {cases[i].a};
-        uint64_t value = function(&e, bits, cases[i].a);
-        if (value != cases[i].expected || e.flags != cases[i].flags) {
-            check(what, bits, env.rounding, operands, value, e.flags, cases[i].expected, cases[i].flags);
-        }
-    }
-}
-#define CHECK_UNARY(bits, env, function, ...)                                                                      \
-    do {                                                                                                           \
-        static const struct unary_case cases_[] = __VA_ARGS__;                                                     \
-        check_unary(#function, bits, env, function, cases_, sizeof cases_ / sizeof *cases_);                       \
-    } while (0)
-
-static void test_estimates(void **state)
-{
-    (void)state;
-    const struct softfp plain = {0}, flush = {.fz = true, .fz16 = true}, zero = {.rounding = SOFTFP_ZERO};
-    CHECK_UNARY(32, plain, softfp_recip_estimate, {
-        {0x3f800000, 0x3f7f8000, 0},                       /* 1 */
-        {0x40000000, 0x3eff8000, 0},                       /* 2 */
-        {0xc0400000, 0xbeaa8000, 0},                       /* -3 */
-        {0x00000000, 0x7f800000, SOFTFP_DZC},
-        {0x80000000, 0xff800000, SOFTFP_DZC},
-        {0xff800000, 0x80000000, 0},
-        {0x7f7fffff, 0x00200000, 0},                       /* a denormal result */
-        {0x7e800000, 0x007fc000, 0},                       /* 2^126: just below normal */
-        {0x00200000, 0x7f7f8000, 0},                       /* 2^-128, the smallest that does not overflow */
-        {0x001fffff, 0x7f800000, SOFTFP_OFC | SOFTFP_IXC},
-        {0x7f800001, 0x7fc00001, SOFTFP_IOC},
-    });
-    CHECK_UNARY(32, zero, softfp_recip_estimate, {{0x801fffff, 0xff7fffff, SOFTFP_OFC | SOFTFP_IXC}});
-    CHECK_UNARY(32, flush, softfp_recip_estimate, {
-        {0x7e800000, 0x00000000, SOFTFP_UFC},              /* the result would be a denormal */
-        {0x00200000, 0x7f800000, SOFTFP_DZC | SOFTFP_IDC}, /* the operand is one */
-    });
-    CHECK_UNARY(64, plain, softfp_recip_estimate, {{0x3ff0000000000000, 0x3feff00000000000, 0},
-                                                   {0x4008000000000000, 0x3fd5500000000000, 0}});
-    CHECK_UNARY(16, plain, softfp_recip_estimate, {{0x3c00, 0x3bfc, 0}, {0x0000, 0x7c00, SOFTFP_DZC}});
-    CHECK_UNARY(16, flush, softfp_recip_estimate, {{0x0200, 0x7c00, SOFTFP_DZC}}); /* no IDC in half precision */
-    CHECK_UNARY(32, plain, softfp_rsqrt_estimate, {
-        {0x3f800000, 0x3f7f8000, 0},
-        {0x40000000, 0x3f348000, 0},
-        {0x40800000, 0x3eff8000, 0},
-        {0x00000001, 0x64b48000, 0},                       /* 2^-149 */
-        {0x80000000, 0xff800000, SOFTFP_DZC},
-        {0xbf800000, 0x7fc00000, SOFTFP_IOC},
-        {0x7f800000, 0x00000000, 0},
-    });
-    CHECK_UNARY(64, plain, softfp_rsqrt_estimate, {{0x3ff0000000000000, 0x3feff00000000000, 0},
-                                                   {0x4010000000000000, 0x3fdff00000000000, 0}});
-    CHECK_UNARY(32, plain, softfp_recpx, {
-        {0x3f800000, 0x40000000, 0},
-        {0xc1234567, 0xbd000000, 0},
-        {0x00000000, 0x7f000000, 0},
-        {0x00000001, 0x7f000000, 0},
-        {0xff800000, 0x80000000, 0},
-        {0x7f800001, 0x7fc00001, SOFTFP_IOC},
-    });
-    assert_int_equal(softfp_urecpe(0x80000000), 0xff800000);
-    assert_int_equal(softfp_urecpe(0x7fffffff), 0xffffffff);
-    assert_int_equal(softfp_urecpe(0xffffffff), 0x80000000);
-    assert_int_equal(softfp_ursqrte(0x40000000), 0xff800000);
-    assert_int_equal(softfp_ursqrte(0x3fffffff), 0xffffffff);
-    assert_int_equal(softfp_ursqrte(0xffffffff), 0x80000000);
-}
-
-static void test_steps(void **state)
-{
-    (void)state;
-    struct softfp env = {0};
-    assert_int_equal(softfp_recip_step(&env, 32, 0x3f800000, 0x40000000), 0);            /* 2 - 1 * 2 */
-    assert_int_equal(softfp_recip_step(&env, 32, 0, 0x7f800000), 0x40000000);            /* 0 * inf: 2 */
-    assert_int_equal(softfp_recip_step(&env, 32, 0x3f800000, 0x7f800000), 0xff800000);
-    assert_int_equal(softfp_rsqrt_step(&env, 32, 0x3f800000, 0x3f800000), 0x3f800000);   /* (3 - 1) / 2 */
-    assert_int_equal(softfp_rsqrt_step(&env, 32, 0x80000000, 0x7f800000), 0x3fc00000);   /* 1.5 */
-    assert_int_equal(softfp_rsqrt_step(&env, 64, 0x4008000000000000, 0x3ff0000000000000), 0);
-    assert_int_equal(env.flags, 0);
-    assert_int_equal(softfp_recip_step(&env, 32, 0x7fc00007, 0), 0xffc00007); /* the first operand is negated, NaN or not */
-    assert_int_equal(softfp_recip_step(&env, 32, 0, 0x7fc00007), 0x7fc00007);
-    assert_int_equal(env.flags, 0);
-    env.rounding = SOFTFP_DOWN;
-    assert_int_equal(softfp_recip_step(&env, 32, 0x3f800000, 0x40000000), 0x80000000);
-    assert_int_equal(softfp_mulx(&env, 32, 0x80000000, 0x7f800000), 0xc0000000);
-    assert_int_equal(softfp_mulx(&env, 64, 0x4000000000000000, 0x4000000000000000), 0x4010000000000000);
-    assert_int_equal(env.flags, 0);
-}
-
-static void test_flush_to_zero(void **state)
-{
-    (void)state;
-    struct softfp env = softfp_from_fpcr(1u << 24 | 1u << 22); /* FZ, rounding up */
-    assert_true(env.fz && !env.fz16 && !env.dn && !env.ahp && env.rounding == SOFTFP_UP);
-    assert_int_equal(softfp_add(&env, 32, 0x80000001, 0x80000000), 0x80000000);
-    assert_int_equal(env.flags, SOFTFP_IDC);
-    env.flags = 0;
-    assert_int_equal(softfp_mul(&env, 32, 0x00800000, 0x3f000000), 0); /* half of the smallest normal: exact, flushed */
-    assert_int_equal(env.flags, SOFTFP_UFC);
-    env.flags = 0;
-    assert_int_equal(softfp_add(&env, 16, 0x0001, 0x0001), 0x0002); /* FZ is not for half precision */
-    assert_int_equal(softfp_convert(&env, 32, 16, 0x0001), 0x33800000);
-    assert_int_equal(env.flags, 0);
-    assert_int_equal(softfp_convert(&env, 16, 32, 0x80000001), 0x8000);
-    assert_int_equal(env.flags, SOFTFP_IDC);
-    env.flags = 0;
-    assert_int_equal(softfp_compare(&env, 64, 1, UINT64_C(0x8000000000000001), false), SOFTFP_EQUAL);
-    assert_int_equal(env.flags, SOFTFP_IDC);
-    env.flags = 0;
-    assert_int_equal(softfp_max(&env, 32, 0x80000001, 0x80800000), 0x80000000);
-    assert_int_equal(softfp_round_int(&env, 32, 1, SOFTFP_UP, true), 0);
-    assert_int_equal(softfp_to_fixed(&env, 32, 1, 0, false, 32, SOFTFP_UP), 0);
-    assert_int_equal(env.flags, SOFTFP_IDC);
-
-    env = softfp_from_fpcr(1u << 19); /* FZ16 */
-    assert_int_equal(softfp_add(&env, 16, 0x0001, 0x0001), 0);
-    assert_int_equal(env.flags, 0);
-    assert_int_equal(softfp_mul(&env, 16, 0x0400, 0x3800), 0);
-    assert_int_equal(env.flags, SOFTFP_UFC);
-    env.flags = 0;
-    assert_int_equal(softfp_convert(&env, 16, 32, 0x33800000), 0x0001); /* conversions ignore it */
-    assert_int_equal(softfp_convert(&env, 32, 16, 0x0001), 0x33800000);
-    assert_int_equal(env.flags, 0);
-}
-
-static void test_default_nan(void **state)
-{
-    (void)state;
-    struct softfp env = softfp_from_fpcr(1u << 25);
-    assert_int_equal(softfp_add(&env, 32, 0xffc12345, 0), 0x7fc00000);
-    assert_int_equal(softfp_muladd(&env, 64, UINT64_C(0xfff8000000000001), 0, 0), UINT64_C(0x7ff8000000000000));
-    assert_int_equal(softfp_convert(&env, 16, 32, 0xffc12345), 0x7e00);
-    assert_int_equal(env.flags, 0);
-    assert_int_equal(softfp_min(&env, 16, 0xfc01, 0), 0x7e00);
-    assert_int_equal(env.flags, SOFTFP_IOC);
-}
-
-static void test_alternative_half(void **state)
-{
-    (void)state;
-    struct softfp env = softfp_from_fpcr(1u << 26);
-    assert_int_equal(softfp_convert(&env, 32, 16, 0x7c00), 0x47800000); /* 65536: no infinities */
-    assert_int_equal(softfp_convert(&env, 32, 16, 0xffff), 0xc7ffe000);
-    assert_int_equal(softfp_convert(&env, 16, 32, 0x47ffe000), 0x7fff);
-    assert_int_equal(env.flags, 0);
-    assert_int_equal(softfp_convert(&env, 16, 32, 0xc8000000), 0xffff); /* -131072: too large, invalid and not inexact */
-    assert_int_equal(env.flags, SOFTFP_IOC);
-    env.flags = 0;
-    assert_int_equal(softfp_convert(&env, 16, 32, 0xff800000), 0xffff);
-    assert_int_equal(env.flags, SOFTFP_IOC);
-    env.flags = 0;
-    assert_int_equal(softfp_convert(&env, 16, 32, 0xffc00001), 0x8000);
-    assert_int_equal(env.flags, SOFTFP_IOC);
-    env.flags = 0;
-    assert_int_equal(softfp_add(&env, 16, 0x7c00, 0x3c00), 0x7c00); /* arithmetic is not affected */
-    assert_int_equal(env.flags, 0);
-}
-
-static void test_round_to_odd(void **state)
-{
-    (void)state;
-    struct softfp env = {.rounding = SOFTFP_ODD};
-    assert_int_equal(softfp_convert(&env, 32, 64, UINT64_C(0x3ff0000000000001)), 0x3f800001);
-    assert_int_equal(env.flags, SOFTFP_IXC);
-    assert_int_equal(softfp_convert(&env, 32, 64, UINT64_C(0x7fefffffffffffff)), 0x7f7fffff);
-    assert_int_equal(env.flags, SOFTFP_IXC | SOFTFP_OFC);
-    env.flags = 0;
-    assert_int_equal(softfp_convert(&env, 32, 64, UINT64_C(0x0000000000000001)), 1);
-    assert_int_equal(env.flags, SOFTFP_IXC | SOFTFP_UFC);
-}
-
-static void test_bfloat16(void **state)
-{
-    (void)state;
-    struct softfp env = {0};
-    assert_int_equal(softfp_convert_bf16(&env, 0x3f800000), 0x3f80);
-    assert_int_equal(softfp_convert_bf16(&env, 0xff800000), 0xff80);
-    assert_int_equal(softfp_convert_bf16(&env, 0x00010000), 0x0001);
-    assert_int_equal(env.flags, 0);
-    assert_int_equal(softfp_convert_bf16(&env, 0x3f808000), 0x3f80); /* ties to even */
-    assert_int_equal(softfp_convert_bf16(&env, 0x3f818000), 0x3f82);
-    assert_int_equal(env.flags, SOFTFP_IXC);
-    assert_int_equal(softfp_convert_bf16(&env, 0x7f7fffff), 0x7f80);
-    assert_int_equal(env.flags, SOFTFP_IXC | SOFTFP_OFC);
-    env.flags = 0;
-    assert_int_equal(softfp_convert_bf16(&env, 0xff812345), 0xffc1);
-    assert_int_equal(env.flags, SOFTFP_IOC);
-    assert_int_equal(softfp_bf16_dot(0x3f800000, 0x40003f80, 0x40403f80), 0x41000000);  /* 1 + 1 * 1 + 2 * 3 */
-    assert_int_equal(softfp_bf16_dot(0, 0x00007f7f, 0x00007f7f), 0x7f800000);           /* overflow is infinity */
-    assert_int_equal(softfp_bf16_dot(0, 0x00007f80, 0x00000000), 0x7fc00000);
-    assert_int_equal(softfp_bf16_dot(0, 0x00000001, 0x00007f00), 0);                    /* denormals count as zero */
-    assert_int_equal(softfp_bf16_dot(0x3f800000, 0x00000080, 0x00003f80), 0x3f800001);  /* to odd */
-}
-
-static void test_javascript(void **state)
-{
-    (void)state;
-    static const struct {
-        double a;
-        uint32_t expected, flags;
-        bool z;
-    } cases[] = {
-        {0.0, 0, 0, true},
-        {-0.0, 0, 0, false},
-        {1.0, 1, 0, true},
-        {-1.0, UINT32_MAX, 0, true},
-        {1.5, 1, SOFTFP_IXC, false},
-        {-1.5, UINT32_MAX, SOFTFP_IXC, false},
-        {2147483647.0, 0x7fffffff, 0, true},
-        {2147483647.5, 0x7fffffff, SOFTFP_IXC, false},
-        {-2147483648.0, 0x80000000, 0, true},
-        {-2147483648.5, 0x80000000, SOFTFP_IXC, false},
-        {2147483648.0, 0x80000000, SOFTFP_IOC, false},
-        {4294967297.0, 1, SOFTFP_IOC, false},
-        {-4294967297.5, UINT32_MAX, SOFTFP_IOC, false},
-        {0x1p63, 0, SOFTFP_IOC, false},
-        {0x1.0000000000001p84, 0, SOFTFP_IOC, false},
-        {0x1.0000000000001p83, 0x80000000, SOFTFP_IOC, false},
-        {0x1.0000000000001p53, 2, SOFTFP_IOC, false},
-        {(double)INFINITY, 0, SOFTFP_IOC, false},
-        {(double)NAN, 0, SOFTFP_IOC, false},
-        {0x1p-1074, 0, SOFTFP_IXC, false},
-    };
-    for (unsigned i = 0; i < sizeof cases / sizeof *cases; i++) {
-        struct softfp env = {0};
-        uint64_t bits;
-        bool z;
-        memcpy(&bits, &cases[i].a, sizeof bits);
-        assert_int_equal(softfp_to_fixed_js(&env, bits, &z), cases[i].expected);
-        assert_int_equal(env.flags, cases[i].flags);
-        assert_int_equal(z, cases[i].z);
-    }
-}
-
-static void test_muladd_half_to_single(void **state)
-{
-    (void)state;
-    uint64_t seed = 3;
-    for (unsigned i = 0; i < RANDOM_ROUNDS; i++) {
-        uint16_t a = (uint16_t)random_operand(&seed, 16), b = (uint16_t)random_operand(&seed, 16);
-        uint32_t c = (uint32_t)random_operand(&seed, 32);
-        struct softfp env = {.rounding = i % 4}, expected_env = {.rounding = i % 4}, unused = {0};
-        uint64_t wide_a = softfp_convert(&unused, 32, 16, a), wide_b = softfp_convert(&unused, 32, 16, b);
-        uint32_t value = softfp_muladdh(&env, c, a, b);
-        bool signaling = is_signaling(16, a) || is_signaling(16, b) || is_signaling(32, c);
-        if (!signaling) { /* conversion would quiet it */
-            assert_int_equal(value, softfp_muladd(&expected_env, 32, c, wide_a, wide_b));
-            assert_int_equal(env.flags, expected_env.flags);
-        } else {
-            assert_int_equal(value, is_signaling(32, c)   ? c | quiet_bit(32)
-                                    : is_signaling(16, a) ? wide_a
-                                                          : wide_b);
-            assert_int_equal(env.flags, SOFTFP_IOC);
-        }
-    }
-}
-
-/* ---- MXCSR and IR operations ------------------------------------------------------------------------------------------------- */
+/* ---- MXCSR and IR operations ------------------------------------------------------------------------------------ */
 
 static void test_mxcsr(void **state)
 {
@@ -943,7 +712,8 @@ static void test_eval_ir(void **state)
     uint32_t mxcsr;
     const uint64_t one = 0x3ff0000000000000, three = 0x4008000000000000, none[2] = {UINT64_MAX, UINT64_MAX};
 
-    eval((struct ir_insn){.op = IR_FDIV, .type = IR_F64}, (const uint64_t[3][2]){{one, none[0]}, {three, none[0]}}, result, &mxcsr);
+    eval((struct ir_insn){.op = IR_FDIV, .type = IR_F64}, (const uint64_t[3][2]){{one, none[0]}, {three, none[0]}},
+         result, &mxcsr);
     assert_int_equal(result[0], UINT64_C(0x3fd5555555555555));
     assert_int_equal(result[1], 0);
     assert_int_equal(mxcsr, 0x20);
@@ -954,8 +724,8 @@ static void test_eval_ir(void **state)
     assert_int_equal(mxcsr, 0);
 
     eval((struct ir_insn){.op = IR_VFADD, .type = IR_V128, .size = 4},
-         (const uint64_t[3][2]){{0x3f8000003f800000, 0x7f8000007f800001}, {0x400000003f800000, 0xff80000000000000}}, result,
-         &mxcsr);
+         (const uint64_t[3][2]){{0x3f8000003f800000, 0x7f8000007f800001}, {0x400000003f800000, 0xff80000000000000}},
+         result, &mxcsr);
     assert_int_equal(result[0], UINT64_C(0x4040000040000000));
     assert_int_equal(result[1], UINT64_C(0x7fc000007fc00001));
     assert_int_equal(mxcsr, 1);
@@ -968,11 +738,12 @@ static void test_eval_ir(void **state)
     assert_int_equal(result[0], IR_FLAG_V);
     assert_int_equal(mxcsr, 1);
 
-    eval((struct ir_insn){.op = IR_VFCVTL, .type = IR_V128, .size = 4}, (const uint64_t[3][2]){{0x404000003f800000, 7}}, result,
-         &mxcsr);
+    eval((struct ir_insn){.op = IR_VFCVTL, .type = IR_V128, .size = 4}, (const uint64_t[3][2]){{0x404000003f800000, 7}},
+         result, &mxcsr);
     assert_int_equal(result[0], one);
     assert_int_equal(result[1], three);
-    eval((struct ir_insn){.op = IR_VFCVTN, .type = IR_V128, .size = 8}, (const uint64_t[3][2]){{one, three}}, result, &mxcsr);
+    eval((struct ir_insn){.op = IR_VFCVTN, .type = IR_V128, .size = 8}, (const uint64_t[3][2]){{one, three}}, result,
+         &mxcsr);
     assert_int_equal(result[0], UINT64_C(0x404000003f800000));
     assert_int_equal(result[1], 0);
 
@@ -980,7 +751,8 @@ static void test_eval_ir(void **state)
          (const uint64_t[3][2]){{0xc1f0000000000000}}, result, &mxcsr); /* -2^32 */
     assert_int_equal(result[0], 0x80000000);
     assert_int_equal(mxcsr, 1);
-    eval((struct ir_insn){.op = IR_UITOF, .type = IR_F32, .size = 8}, (const uint64_t[3][2]){{UINT64_MAX}}, result, &mxcsr);
+    eval((struct ir_insn){.op = IR_UITOF, .type = IR_F32, .size = 8}, (const uint64_t[3][2]){{UINT64_MAX}}, result,
+         &mxcsr);
     assert_int_equal(result[0], 0x5f800000);
     assert_int_equal(mxcsr, 0x20);
     eval((struct ir_insn){.op = IR_VFCMP, .type = IR_V128, .size = 8, .mode = IR_FLAG_GE},

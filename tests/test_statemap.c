@@ -22,15 +22,26 @@ struct test_cpu {
     float f;
 };
 
-#define X(n) [n] = {"x" #n, IR_I64, offsetof(struct test_cpu, x) + (n) * 8}
-#define V(n) [SLOT_V0 + n] = {"v" #n, IR_V128, offsetof(struct test_cpu, v) + (n) * 16}
+#define X(n) [n] = {"x" #n, IR_I64, offsetof(struct test_cpu, x) + (n)*8}
+#define V(n) [SLOT_V0 + n] = {"v" #n, IR_V128, offsetof(struct test_cpu, v) + (n)*16}
 static const struct state_slot slots[SLOTS] = {
-    X(0), X(1), X(2), X(3), X(4), X(5), X(6), X(7),
-    V(0), V(1), V(2), V(3),
+    X(0),
+    X(1),
+    X(2),
+    X(3),
+    X(4),
+    X(5),
+    X(6),
+    X(7),
+    V(0),
+    V(1),
+    V(2),
+    V(3),
     [SLOT_FLAGS] = {"flags", IR_I32, offsetof(struct test_cpu, flags)},
     [SLOT_F] = {"f", IR_F32, offsetof(struct test_cpu, f)},
 };
-static const struct guest_isa isa = {.name = "test", .slots = slots, .nslots = SLOTS, .cpu_size = sizeof(struct test_cpu)};
+static const struct guest_isa isa = {
+    .name = "test", .slots = slots, .nslots = SLOTS, .cpu_size = sizeof(struct test_cpu)};
 
 struct fixture {
     struct cpu_front front;

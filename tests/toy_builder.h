@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* A guest of a few slots for tests of the builder and of the IR's text form. It has no instructions: tests play frontend. */
+/* A guest of a few slots for tests of the builder and of the IR's text form. It has no instructions: tests play
+   frontend. */
 #ifndef DRAGOMAN_TESTS_TOY_BUILDER_H
 #define DRAGOMAN_TESTS_TOY_BUILDER_H
 

@@ -102,6 +102,8 @@ static void toy_translate(struct builder *b)
         builder_branch(b, b_cmp(b, IR_NE, builder_get(b, x), b_i64(b, 0)), target, next);
         break;
     case TOY_CALL:
+        if (target <= pc)
+            builder_poll(b);
         builder_put(b, TOY_LINK, b_i64(b, next));
         builder_jump_call(b, target, next);
         break;
@@ -109,9 +111,11 @@ static void toy_translate(struct builder *b)
         builder_return(b, builder_get(b, TOY_LINK));
         break;
     case TOY_JR:
+        builder_poll(b);
         builder_jump_indirect(b, builder_get(b, x));
         break;
     case TOY_CALLR: {
+        builder_poll(b);
         ir_ref to = builder_get(b, x);
         builder_put(b, TOY_LINK, b_i64(b, next));
         builder_jump_indirect_call(b, to, next);

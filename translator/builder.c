@@ -2,9 +2,9 @@
 /*
  * The builder: appending, value numbering, guest state, ends of blocks.
  *
- * A region of one block, the ordinary case, is written as it comes: GET where a slot is first read, SETs before the exit.
- * A region of several blocks is first translated into a raw form in which each block starts with a PARAM for every slot,
- * since the blocks before it may not be known yet; builder_region.c makes the final form of it.
+ * A region of one block, the ordinary case, is written as it comes: GET where a slot is first read, SETs before the
+ * exit. A region of several blocks is first translated into a raw form in which each block starts with a PARAM for
+ * every slot, since the blocks before it may not be known yet; builder_region.c makes the final form of it.
  */
 #include "translator/builder.h"
 
@@ -38,7 +38,7 @@ void builder_free(struct builder *b)
     free(b);
 }
 
-/* ---- value numbering ------------------------------------------------------------------------------------------------ */
+/* ---- value numbering --------------------------------------------------------------------------------------------- */
 
 void builder_number_reset(struct builder *b)
 {
@@ -152,7 +152,8 @@ ir_ref builder_const(struct builder *b, enum ir_type type, uint64_t bits)
 {
     if (type == IR_I32 || type == IR_F32)
         bits = (uint32_t)bits;
-    struct ir_insn insn = {.op = IR_CONST, .type = (uint8_t)type, .imm = bits, .arg = {IR_NONE, IR_NONE, IR_NONE, IR_NONE}};
+    struct ir_insn insn = {.op = IR_CONST, .type = (uint8_t)type, .imm = bits,
+                           .arg = {IR_NONE, IR_NONE, IR_NONE, IR_NONE}};
     return number_append(b, &insn);
 }
 
@@ -177,7 +178,7 @@ enum ir_type builder_type(const struct builder *b, ir_ref v)
     return (enum ir_type)insn_at(b, v)->type;
 }
 
-/* ---- guest state ---------------------------------------------------------------------------------------------------- */
+/* ---- guest state ------------------------------------------------------------------------------------------------- */
 
 ir_ref builder_get(struct builder *b, unsigned slot)
 {
@@ -221,9 +222,10 @@ static void set_slots(struct builder *b)
         }
 }
 
-/* ---- beginnings ----------------------------------------------------------------------------------------------------- */
+/* ---- beginnings -------------------------------------------------------------------------------------------------- */
 
-void builder_begin(struct builder *b, struct ir *ir, const struct cpu *cpu, uint32_t key, const uint64_t *pcs, unsigned n)
+void builder_begin(struct builder *b, struct ir *ir, const struct cpu *cpu, uint32_t key, const uint64_t *pcs,
+                   unsigned n)
 {
     struct builder_private *p = b->p;
     p->graph = n > 1 || b->hot;
@@ -304,7 +306,7 @@ bool builder_ended(struct builder *b)
     return p->ended;
 }
 
-/* ---- instruction fetch ---------------------------------------------------------------------------------------------- */
+/* ---- instruction fetch ------------------------------------------------------------------------------------------- */
 
 static bool fetch_extent(struct builder *b, uint64_t pc)
 {
@@ -320,7 +322,8 @@ static bool fetch_extent(struct builder *b, uint64_t pc)
     return true;
 }
 
-/* Little-endian value of `bytes` bytes at pc; pages are looked up one by one, so they need not be neighbours in the host. */
+/* Little-endian value of `bytes` bytes at pc; pages are looked up one by one, so they need not be neighbours in the
+   host. */
 static bool fetch(struct builder *b, uint64_t pc, unsigned bytes, uint32_t *value)
 {
     if (__builtin_expect(pc >= b->fetch_pc && pc < b->fetch_end && b->fetch_end - pc >= bytes, 1)) {
@@ -364,7 +367,7 @@ uint16_t builder_fetch16(struct builder *b, unsigned offset)
     return (uint16_t)fetch_or_end(b, b->pc + offset, 2);
 }
 
-/* ---- ends of a block ------------------------------------------------------------------------------------------------ */
+/* ---- ends of a block --------------------------------------------------------------------------------------------- */
 
 void builder_poll(struct builder *b)
 {

@@ -3,11 +3,12 @@
  * The builder: how a frontend writes IR. It folds constants, numbers values, forwards guest state and simplifies as it
  * appends, so translate functions just say what the manual says.
  *
- * State: builder_get() / builder_put() read and write slots; the builder keeps the current value of every slot, emits one
- * GET for each slot that is read before it is written, BINDs for the state map, and SETs at the exits.
+ * State: builder_get() / builder_put() read and write slots; the builder keeps the current value of every slot, emits
+ * one GET for each slot that is read before it is written, BINDs for the state map, and SETs at the exits.
  *
  * Control: a translate function that ends its block calls exactly one of the end functions below. A direct branch whose
- * target is a block of the region being formed becomes an edge (with a POLL in front of a backward one), any other an exit.
+ * target is a block of the region being formed becomes an edge (with a POLL in front of a backward one), any other an
+ * exit.
  */
 #ifndef DRAGOMAN_TRANSLATOR_BUILDER_H
 #define DRAGOMAN_TRANSLATOR_BUILDER_H
@@ -22,8 +23,8 @@
 struct builder_options {
     bool fold;   /* constant folding and algebraic simplification */
     bool number; /* value numbering */
-    bool state;  /* forwarding of guest state from one instruction to the next (off: every block ends after one instruction
-                    by falling through, so that all state goes through memory: slow, for tests) */
+    bool state;  /* forwarding of guest state from one instruction to the next (off: every block ends after one
+                    instruction by falling through, so that all state goes through memory: slow, for tests) */
 };
 
 struct builder_private; /* builder.c */
@@ -48,16 +49,17 @@ struct builder {
 struct builder *builder_new(const struct guest_isa *isa, const struct builder_options *options);
 void builder_free(struct builder *b);
 
-/* ---- called by the engine ------------------------------------------------------------------------------------------- */
+/* ---- called by the engine ---------------------------------------------------------------------------------------- */
 
 /** Begins a region into `ir` (reset first) made of the guest blocks that start at pcs[0..n-1]; pcs[0] is the entry. */
-void builder_begin(struct builder *b, struct ir *ir, const struct cpu *cpu, uint32_t key, const uint64_t *pcs, unsigned n);
+void builder_begin(struct builder *b, struct ir *ir, const struct cpu *cpu, uint32_t key, const uint64_t *pcs,
+                   unsigned n);
 /** Begins block `index` of them: sets pc. Blocks are begun in order 0..n-1, each exactly once. */
 void builder_begin_block(struct builder *b, unsigned index);
 /** Marks the start of the guest instruction at pc (INSN). */
 void builder_insn(struct builder *b);
-/** True after the block has ended. To be asked after each instruction: here a block ends by itself, falling through, where
-    another block of the region starts. */
+/** True after the block has ended. To be asked after each instruction: here a block ends by itself, falling through,
+    where another block of the region starts. */
 bool builder_ended(struct builder *b);
 /** Ends a block that has grown long enough by falling through to pc (an edge if a block of the region starts there). */
 void builder_fall_through(struct builder *b);
@@ -65,10 +67,10 @@ void builder_fall_through(struct builder *b);
     pass_dead_code(), after which pass_order() has to run again. */
 void builder_finish(struct builder *b);
 
-/* ---- called by translate functions ----------------------------------------------------------------------------------- */
+/* ---- called by translate functions ------------------------------------------------------------------------------- */
 
-/** The instruction word at pc, little-endian. If the bytes are not executable: ends the block with TRAP_FETCH, returns 0
-    (translate must then return). */
+/** The instruction word at pc, little-endian. If the bytes are not executable: ends the block with TRAP_FETCH, returns
+    0 (translate must then return). */
 uint32_t builder_fetch32(struct builder *b);
 uint16_t builder_fetch16(struct builder *b, unsigned offset);
 
@@ -88,9 +90,9 @@ ir_ref builder_op(struct builder *b, enum ir_op op, enum ir_type type, unsigned 
 ir_ref builder_call(struct builder *b, const struct ir_helper *helper, ir_ref a0, ir_ref a1, ir_ref a2, ir_ref a3);
 
 /**
- * POLL that, when it leaves, resumes at the current instruction. A translate function of an indirect branch, or of a direct
- * call that goes backward, calls it before its first put: the branch is executed anew after the interrupt. Direct
- * branches without puts (builder_jump, builder_branch) need not: they poll by themselves when they go backward.
+ * POLL that, when it leaves, resumes at the current instruction. A translate function of an indirect branch, or of a
+ * direct call that goes backward, calls it before its first put: the branch is executed anew after the interrupt.
+ * Direct branches without puts (builder_jump, builder_branch) need not: they poll by themselves when they go backward.
  */
 void builder_poll(struct builder *b);
 
@@ -101,10 +103,11 @@ void builder_jump_call(struct builder *b, uint64_t target, uint64_t return_pc);
 void builder_jump_indirect(struct builder *b, ir_ref target);
 void builder_jump_indirect_call(struct builder *b, ir_ref target, uint64_t return_pc);
 void builder_return(struct builder *b, ir_ref target);
-/** `pc`: what cpu.pc becomes (see enum cpu_trap); info goes to cpu.trap_info (mode, imm of EXIT_TRAP: imm = pc, imm2 = info). */
+/** `pc`: what cpu.pc becomes (see enum cpu_trap); info goes to cpu.trap_info (mode, imm of EXIT_TRAP: imm = pc, imm2 =
+    info). */
 void builder_trap(struct builder *b, enum cpu_trap trap, uint64_t pc, uint32_t info);
 
-/* Shorthands for the common shapes (builder_ops.h: inline wrappers such as b_add(b, x, y), b_load(b, type, size, …)). */
+/* Shorthands for the common shapes: inline wrappers such as b_add(b, x, y), b_load(b, type, size, …). */
 #include "translator/builder_ops.h"
 
 #endif

@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Simplification while appending: integer operations, conversions, addresses. Flags are in builder_fold_flags.c, vectors in
- * builder_fold_vector.c.
+ * Simplification while appending: integer operations, conversions, addresses. Flags are in builder_fold_flags.c,
+ * vectors in builder_fold_vector.c.
  *
  * Every rule either yields an existing or simpler value, or rewrites the instruction into a canonical form: constants
- * second, subtraction of a constant as addition, masks as zero-extension. Rules look at most two definitions deep, so that
- * the cost of an instruction is bounded. Nothing that raises floating-point status or depends on the rounding mode is folded.
+ * second, subtraction of a constant as addition, masks as zero-extension. Rules look at most two definitions deep, so
+ * that the cost of an instruction is bounded. Nothing that raises floating-point status or depends on the rounding mode
+ * is folded.
  */
 #include <string.h>
 
@@ -150,7 +151,7 @@ ir_ref builder_negate(struct builder *b, ir_ref truth)
     return binary(b, IR_XOR, IR_I32, truth, builder_const(b, IR_I32, 1));
 }
 
-/* ---- two operands --------------------------------------------------------------------------------------------------- */
+/* ---- two operands ------------------------------------------------------------------------------------------------ */
 
 static ir_ref fold_shift(struct builder *b, struct ir_insn *t, uint64_t c)
 {
@@ -345,7 +346,7 @@ static ir_ref fold_extr(struct builder *b, struct ir_insn *t)
     return IR_NONE;
 }
 
-/* ---- one operand ---------------------------------------------------------------------------------------------------- */
+/* ---- one operand ------------------------------------------------------------------------------------------------- */
 
 static ir_ref fold_zext(struct builder *b, struct ir_insn *t)
 {
@@ -428,7 +429,7 @@ static ir_ref fold_unary(struct builder *b, struct ir_insn *t)
     }
 }
 
-/* ---- comparison and selection --------------------------------------------------------------------------------------- */
+/* ---- comparison and selection ------------------------------------------------------------------------------------ */
 
 static ir_ref fold_cmp_constant(struct builder *b, struct ir_insn *t, uint64_t c)
 {
@@ -448,7 +449,8 @@ static ir_ref fold_cmp_constant(struct builder *b, struct ir_insn *t, uint64_t c
     }
     /* Unsigned and equal: what lies above the zero-extended part decides, or the narrow comparison does. */
     if (left.op == IR_ZEXT && left.type == IR_I64 && left.size == 4 && t->mode <= IR_UGT && c <= UINT32_MAX) {
-        ir_ref narrow = insn_at(b, left.arg[0])->type == IR_I32 ? left.arg[0] : unary(b, IR_TRUNC, IR_I32, 0, left.arg[0]);
+        bool is_narrow = insn_at(b, left.arg[0])->type == IR_I32;
+        ir_ref narrow = is_narrow ? left.arg[0] : unary(b, IR_TRUNC, IR_I32, 0, left.arg[0]);
         return builder_op(b, IR_CMP, IR_I32, 4, t->mode, 0, narrow, builder_const(b, IR_I32, c), IR_NONE, IR_NONE);
     }
     if (t->mode > IR_NE || c > 1)
@@ -471,8 +473,8 @@ static ir_ref fold_cmp(struct builder *b, struct ir_insn *t)
     if (t->arg[0] == t->arg[1])
         return builder_const(b, IR_I32, compare(t->mode, t->size, 0, 0));
     if (x_const) {
-        static const uint8_t swapped[IR_CC_COUNT] = {IR_EQ, IR_NE, IR_UGT, IR_ULE, IR_UGE, IR_ULT, IR_SGT, IR_SLE, IR_SGE,
-                                                     IR_SLT};
+        static const uint8_t swapped[IR_CC_COUNT] = {IR_EQ,  IR_NE,  IR_UGT, IR_ULE, IR_UGE,
+                                                     IR_ULT, IR_SGT, IR_SLE, IR_SGE, IR_SLT};
         ir_ref first = t->arg[0];
         t->arg[0] = t->arg[1];
         t->arg[1] = first;
@@ -497,20 +499,20 @@ static ir_ref fold_select(struct builder *b, struct ir_insn *t)
         t->arg[1] = t->arg[2];
         t->arg[2] = first;
     }
-    if ((t->type == IR_I32 || t->type == IR_I64) && constant(b, t->arg[1], &x) && constant(b, t->arg[2], &y) && x + y == 1 &&
-        x <= 1) {
+    bool integer = t->type == IR_I32 || t->type == IR_I64;
+    if (integer && constant(b, t->arg[1], &x) && constant(b, t->arg[2], &y) && x <= 1 && x + y == 1) {
         ir_ref truth = x ? t->arg[0] : builder_negate(b, t->arg[0]);
         return t->type == IR_I32 ? truth : unary(b, IR_ZEXT, IR_I64, 4, truth);
     }
     return IR_NONE;
 }
 
-/* ---- addresses ------------------------------------------------------------------------------------------------------ */
+/* ---- addresses --------------------------------------------------------------------------------------------------- */
 
 static bool displacement_fits(uint64_t d) { return (int64_t)d == (int32_t)d; }
 
-/* base + (index << scale) + displacement: moves sums and shifts in the base and the index into it. Not those that a slot
-   holds: the access may fault, so they have to be computed anyway, and using them frees their operands. */
+/* base + (index << scale) + displacement: moves sums and shifts in the base and the index into it. Not those that a
+   slot holds: the access may fault, so they have to be computed anyway, and using them frees their operands. */
 void builder_fold_address(struct builder *b, struct ir_insn *t)
 {
     uint64_t c;
@@ -549,7 +551,7 @@ void builder_fold_address(struct builder *b, struct ir_insn *t)
     }
 }
 
-/* ---- all together --------------------------------------------------------------------------------------------------- */
+/* ---- all together ------------------------------------------------------------------------------------------------ */
 
 ir_ref builder_fold(struct builder *b, struct ir_insn *t)
 {

@@ -88,8 +88,10 @@ static ir_ref cond_of_sub(struct builder *b, unsigned cond, const struct ir_insn
 
 static ir_ref cond_of_add(struct builder *b, unsigned cond, const struct ir_insn *flags)
 {
-    static const uint8_t cc[] = {[IR_FLAG_EQ] = IR_EQ, [IR_FLAG_NE] = IR_NE, [IR_FLAG_MI] = IR_SLT, [IR_FLAG_PL] = IR_SGE,
-                                 [IR_FLAG_CS] = IR_ULT, [IR_FLAG_CC] = IR_UGE};
+    static const uint8_t cc[] = {
+        [IR_FLAG_EQ] = IR_EQ,  [IR_FLAG_NE] = IR_NE,  [IR_FLAG_MI] = IR_SLT,
+        [IR_FLAG_PL] = IR_SGE, [IR_FLAG_CS] = IR_ULT, [IR_FLAG_CC] = IR_UGE,
+    };
     if (cond > IR_FLAG_PL)
         return IR_NONE;
     ir_ref x = flags->arg[0], y = flags->arg[1];
@@ -176,6 +178,13 @@ static uint64_t pack(bool n, bool z, bool c, bool v)
     return (n ? IR_FLAG_N : 0) | (z ? IR_FLAG_Z : 0) | (c ? 0 : IR_FLAG_NOT_C) | (v ? IR_FLAG_V : 0);
 }
 
+/* N Z C V in bits 31:28. */
+static uint64_t unpack(uint64_t flags)
+{
+    return (uint64_t)holds(IR_FLAG_MI, flags) << 31 | (uint64_t)holds(IR_FLAG_EQ, flags) << 30 |
+           (uint64_t)holds(IR_FLAG_CS, flags) << 29 | (uint64_t)holds(IR_FLAG_VS, flags) << 28;
+}
+
 /* Flags of x + y + carry, for constants. */
 static ir_ref constant_flags(struct builder *b, unsigned size, uint64_t x, uint64_t y, unsigned carry)
 {
@@ -252,8 +261,7 @@ ir_ref builder_fold_flags(struct builder *b, struct ir_insn *t)
         return first->op == IR_FLAGS_UNPACK ? first->arg[0] : IR_NONE;
     case IR_FLAGS_UNPACK:
         if (constant(b, t->arg[0], &x))
-            return builder_const(b, IR_I32, (uint32_t)holds(IR_FLAG_MI, x) << 31 | (uint32_t)holds(IR_FLAG_EQ, x) << 30 |
-                                                (uint32_t)holds(IR_FLAG_CS, x) << 29 | (uint32_t)holds(IR_FLAG_VS, x) << 28);
+            return builder_const(b, IR_I32, unpack(x));
         if (first->op == IR_FLAGS_PACK)
             return builder_op(b, IR_AND, IR_I32, 0, 0, 0, first->arg[0], builder_const(b, IR_I32, 0xf0000000), IR_NONE,
                               IR_NONE);

@@ -43,7 +43,10 @@ static inline ir_ref b_sext(struct builder *b, enum ir_type type, unsigned bytes
 {
     return builder_op(b, IR_SEXT, type, bytes, 0, 0, x, N_, N_, N_);
 }
-static inline ir_ref b_trunc(struct builder *b, ir_ref x) { return builder_op(b, IR_TRUNC, IR_I32, 0, 0, 0, x, N_, N_, N_); }
+static inline ir_ref b_trunc(struct builder *b, ir_ref x)
+{
+    return builder_op(b, IR_TRUNC, IR_I32, 0, 0, 0, x, N_, N_, N_);
+}
 static inline ir_ref b_select(struct builder *b, ir_ref c, ir_ref x, ir_ref y)
 {
     return builder_op(b, IR_SELECT, builder_type(b, x), 0, 0, 0, c, x, y, N_);
@@ -67,7 +70,8 @@ static inline ir_ref b_bitcast(struct builder *b, enum ir_type type, ir_ref x)
 }
 
 /** memory at base + offset; mode: IR_MEM_SIGNED | IR_MEM_ORDERED */
-static inline ir_ref b_load(struct builder *b, enum ir_type type, unsigned bytes, unsigned mode, ir_ref base, int64_t offset)
+static inline ir_ref b_load(struct builder *b, enum ir_type type, unsigned bytes, unsigned mode, ir_ref base,
+                            int64_t offset)
 {
     return builder_op(b, IR_LOAD, type, bytes, mode, (uint64_t)offset, base, N_, N_, N_);
 }

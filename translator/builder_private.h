@@ -28,7 +28,7 @@ struct guest_block {
     /* Found by builder_region.c: */
     uint64_t preds;          /* set of blocks */
     uint64_t dominators;     /* set of blocks, itself included */
-    ir_ref in[BUILDER_MAX_SLOTS]; /* what the slots' PARAMs are: raw value, the PARAM itself, or IR_NONE not known yet */
+    ir_ref in[BUILDER_MAX_SLOTS]; /* what the PARAMs are: raw value, the PARAM itself, or IR_NONE: not known yet */
     uint32_t number;         /* of its block in the finished region */
 };
 #define OUTSIDE UINT32_MAX
@@ -84,7 +84,8 @@ static inline ir_ref builder_append(struct builder *b, const struct ir_insn *ins
 }
 static inline ir_ref builder_append_op(struct builder *b, enum ir_op op, enum ir_type type, uint64_t imm, ir_ref a0)
 {
-    struct ir_insn insn = {.op = (uint8_t)op, .type = (uint8_t)type, .imm = imm, .arg = {a0, IR_NONE, IR_NONE, IR_NONE}};
+    struct ir_insn insn = {.op = (uint8_t)op, .type = (uint8_t)type, .imm = imm,
+                           .arg = {a0, IR_NONE, IR_NONE, IR_NONE}};
     return builder_append(b, &insn);
 }
 

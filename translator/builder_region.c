@@ -2,13 +2,14 @@
 /*
  * Regions of several guest blocks: from the raw form to the finished one.
  *
- * Raw, every block begins with a PARAM for every slot, because its predecessors may not have been translated yet. Now that
- * they have:
+ * Raw, every block begins with a PARAM for every slot, because its predecessors may not have been translated yet. Now
+ * that they have:
  *
  *  1. Find what each PARAM is: when the values that all edges bring are one and the same, it is that value.
  *  2. Write the blocks anew in reverse postorder with the PARAMs that remain, through the same folding and numbering as
  *     before, which now sees across blocks: a value is visible where its block dominates.
- *  3. Add the edges, each block's entry state, and the exits: a slot is SET where its value is not that at region entry.
+ *  3. Add the edges, each block's entry state, and the exits: a slot is SET where its value is not that at region
+ *     entry.
  *
  * Sets of blocks are 64-bit words.
  */
@@ -23,7 +24,7 @@ static inline ir_ref param_of(const struct guest_block *g, unsigned slot) { retu
 /* In the raw form the first nslots instructions are the GETs. */
 static inline ir_ref entry_value(unsigned slot) { return slot; }
 
-/* ---- the graph ------------------------------------------------------------------------------------------------------ */
+/* ---- the graph --------------------------------------------------------------------------------------------------- */
 
 /* Fills rpo with the blocks that are reachable, returns how many. */
 static unsigned order_blocks(struct builder_private *p, unsigned rpo[BUILDER_MAX_BLOCKS])
@@ -80,7 +81,7 @@ static void find_dominators(struct builder_private *p, const unsigned *rpo, unsi
     }
 }
 
-/* ---- what the PARAMs are -------------------------------------------------------------------------------------------- */
+/* ---- what the PARAMs are ----------------------------------------------------------------------------------------- */
 
 /* The raw value that `value` is known to be: IR_NONE while nothing is known about it. */
 static inline ir_ref resolve(const struct builder_private *p, ir_ref value)
@@ -124,7 +125,7 @@ static void find_params(struct builder *b, const unsigned *rpo, unsigned n)
     }
 }
 
-/* ---- writing -------------------------------------------------------------------------------------------------------- */
+/* ---- writing ----------------------------------------------------------------------------------------------------- */
 
 /* The finished value of a raw one. */
 static inline ir_ref finished(const struct builder_private *p, ir_ref value)
@@ -151,7 +152,8 @@ static void write_gets(struct builder *b, const unsigned *rpo, unsigned n)
             ir_ref in = g->in[slot], out = resolve(p, g->out[slot]);
             bool passed = false; /* to a PARAM */
             for (unsigned e = 0; e < g->nsucc; e++)
-                passed |= g->succ[e] != OUTSIDE && p->blocks[g->succ[e]].in[slot] == param_of(&p->blocks[g->succ[e]], slot);
+                passed |= g->succ[e] != OUTSIDE &&
+                          p->blocks[g->succ[e]].in[slot] == param_of(&p->blocks[g->succ[e]], slot);
             if (in < b->isa->nslots && in != entry_value(slot))
                 slot_add(used, in);
             if (out < b->isa->nslots && (out != entry_value(slot) || passed))

@@ -13,7 +13,10 @@
 #define PAGE 4096u
 #define PERMANENT_ALIGN 64u
 
-static size_t round_up(size_t value, size_t to) { return (value + to - 1) & ~(to - 1); }
+static size_t round_up(size_t value, size_t to)
+{
+    return (value + to - 1) & ~(to - 1);
+}
 
 static int memory_file(size_t size)
 {
@@ -156,9 +159,10 @@ void code_cache_advance(struct code_cache *cache)
 
 uint32_t code_cache_largest(const struct code_cache *cache)
 {
-    return cache->permanent_closed ? cache->chunks[0].size
-                                   : (uint32_t)(cache->size - round_up(cache->permanent_used, PAGE)) / CODE_CACHE_CHUNKS &
-                                         ~(CODE_CACHE_ALIGN * 4u - 1);
+    return cache->permanent_closed
+               ? cache->chunks[0].size
+               : (uint32_t)(cache->size - round_up(cache->permanent_used, PAGE)) / CODE_CACHE_CHUNKS &
+                     ~(CODE_CACHE_ALIGN * 4u - 1);
 }
 
 struct region *code_cache_find(const struct code_cache *cache, const void *address)

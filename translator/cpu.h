@@ -45,7 +45,7 @@ enum cpu_trap {
 };
 
 struct jump_entry {
-    uint64_t guest_pc; /* 1 = empty: no instruction has an odd address */
+    uint64_t guest_pc; /* in an empty entry, an address whose entry is another */
     const void *host;
 };
 #define JUMP_CACHE_BITS 12

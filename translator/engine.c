@@ -33,7 +33,8 @@ static bool make_table(struct engine *engine)
         buckets *= 2;
     engine->table_mask = buckets - 1;
     engine->table_bytes = buckets * sizeof *engine->table;
-    void *table = mmap(NULL, engine->table_bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    void *table =
+        mmap(NULL, engine->table_bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
     engine->table = table == MAP_FAILED ? NULL : table;
     return engine->table != NULL;
 }
@@ -176,7 +177,10 @@ void engine_cpu_free(struct cpu *cpu)
     free(cpu_front(cpu));
 }
 
-void engine_kick(struct cpu *cpu) { __atomic_fetch_or(&cpu->interrupt, INTERRUPT_KICK, __ATOMIC_SEQ_CST); }
+void engine_kick(struct cpu *cpu)
+{
+    __atomic_fetch_or(&cpu->interrupt, INTERRUPT_KICK, __ATOMIC_SEQ_CST);
+}
 
 /* ---- running ---------------------------------------------------------------------------------------------------------------- */
 
@@ -334,8 +338,8 @@ static bool recover_at(const struct engine *engine, struct cpu *cpu, uint64_t ho
 {
     const struct region *region = code_cache_find(engine->cache, (const void *)host_pc);
 
-    return region && statemap_recover(region->statemap, region->statemap_size, (uint32_t)(host_pc - (uintptr_t)region->code),
-                                      regs, engine->isa, cpu);
+    return region && statemap_recover(region->statemap, region->statemap_size,
+                                      (uint32_t)(host_pc - (uintptr_t)region->code), regs, engine->isa, cpu);
 }
 
 void engine_poll_recover(struct cpu *cpu, uint64_t host_pc, const struct host_regs *regs)

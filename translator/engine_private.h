@@ -58,7 +58,10 @@ struct translation {
     struct page_ref *refs;
 };
 
-static inline struct translation *translation_of(const struct region *region) { return (struct translation *)region; }
+static inline struct translation *translation_of(const struct region *region)
+{
+    return (struct translation *)region;
+}
 
 struct cpu_thread {
     struct cpu *cpu;

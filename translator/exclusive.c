@@ -54,7 +54,10 @@ void engine_lock(struct engine *engine, struct cpu_thread *self)
     __atomic_store_n(&self->running, 1, __ATOMIC_SEQ_CST);
 }
 
-void engine_unlock(struct engine *engine) { pthread_mutex_unlock(&engine->lock); }
+void engine_unlock(struct engine *engine)
+{
+    pthread_mutex_unlock(&engine->lock);
+}
 
 static bool others_running(const struct engine *engine, const struct cpu_thread *self)
 {

@@ -81,7 +81,8 @@ void ir_copy(struct ir *to, const struct ir *from)
     ir_reset(to);
     copy_array((void **)&to->insns, &to->insns_capacity, from->insns, from->ninsns, sizeof *to->insns);
     copy_array((void **)&to->blocks, &to->blocks_capacity, from->blocks, from->nblocks, sizeof *to->blocks);
-    copy_array((void **)&to->edge_args, &to->edge_args_capacity, from->edge_args, from->nedge_args, sizeof *to->edge_args);
+    copy_array((void **)&to->edge_args, &to->edge_args_capacity, from->edge_args, from->nedge_args,
+               sizeof *to->edge_args);
     copy_array((void **)&to->states, &to->states_capacity, from->states, from->nstates, sizeof *to->states);
     copy_array((void **)&to->order, &to->order_capacity, from->order, from->norder, sizeof *to->order);
     to->ninsns = from->ninsns;
@@ -131,7 +132,8 @@ uint32_t ir_add_block(struct ir *ir)
 ir_ref *ir_set_edge(struct ir *ir, uint32_t block, unsigned which, uint32_t target, uint32_t nargs)
 {
     if (ir->edge_args_capacity - ir->nedge_args < nargs)
-        ir->edge_args = grow(ir->edge_args, &ir->edge_args_capacity, (size_t)ir->nedge_args + nargs, sizeof *ir->edge_args);
+        ir->edge_args = grow(ir->edge_args, &ir->edge_args_capacity, (size_t)ir->nedge_args + nargs,
+                             sizeof *ir->edge_args);
     ir->blocks[block].succ[which] = (struct ir_edge){.target = target, .first_arg = ir->nedge_args, .nargs = nargs};
     ir->nedge_args += nargs;
     return nargs ? ir->edge_args + ir->nedge_args - nargs : NULL;
@@ -157,7 +159,8 @@ uint32_t *ir_work(struct ir *ir, size_t n)
 
 void ir_compact(struct ir *ir)
 {
-    /* A use may stand before its definition in the array (blocks are in any order), so all new numbers are known first. */
+    /* A use may stand before its definition in the array (blocks are in any order), so all new numbers are
+       known first. */
     uint32_t n = 0;
     for (uint32_t b = 0; b < ir->nblocks; b++)
         for (uint32_t i = ir->blocks[b].first; i < ir->blocks[b].end; i++)

@@ -2,18 +2,19 @@
 /*
  * The intermediate representation: SSA over a control-flow graph with block parameters.
  *
- * One `struct ir` is one region: a graph of blocks with one entry (block 0). All of it lives in growable arrays owned by
- * the struct and is reused from one compilation to the next (`ir_reset`): references are 32-bit indices, never pointers.
+ * One `struct ir` is one region: a graph of blocks with one entry (block 0). All of it lives in growable arrays owned
+ * by the struct and is reused from one compilation to the next (`ir_reset`): references are 32-bit indices, never
+ * pointers.
  *
- * A block is a contiguous range of instructions. Its first instructions are its PARAMs, its last is its only terminator.
- * An edge passes one value for each parameter of its target. Deleted instructions become NOP in place.
+ * A block is a contiguous range of instructions. Its first instructions are its PARAMs, its last is its only
+ * terminator. An edge passes one value for each parameter of its target. Deleted instructions become NOP in place.
  *
- * Guest state. A region reads a state slot with GET (the value at region entry; in block 0 only) and writes it with SET,
- * which stands only between the last ordinary instruction of a block and the terminator, and only where every successor
- * leaves the region. So inside a region memory holds the *entry* values of all slots; where a later value is, at each
- * point that can fault, is told by the state at the block's start (ir_block.first_state: every slot that is not listed
- * there holds its entry value, in memory) and by the BIND and INSN markers from there on: see "state maps" in backend.h.
- * A block tells its whole state itself: nothing flows from the BINDs of the blocks before it.
+ * Guest state. A region reads a state slot with GET (the value at region entry; in block 0 only) and writes it with
+ * SET, which stands only between the last ordinary instruction of a block and the terminator, and only where every
+ * successor leaves the region. So inside a region memory holds the *entry* values of all slots; where a later value is,
+ * at each point that can fault, is told by the state at the block's start (ir_block.first_state: every slot that is not
+ * listed there holds its entry value, in memory) and by the BIND and INSN markers from there on: see "state maps" in
+ * backend.h. A block tells its whole state itself: nothing flows from the BINDs of the blocks before it.
  *
  * Nothing here knows a guest or a host. Not thread-safe: one `struct ir` belongs to one compilation.
  */
@@ -75,16 +76,18 @@ enum ir_flag_cond {
 #define IR_FCMP_COND(mode) ((enum ir_flag_cond)((mode) & 15))
 #define IR_FCMP_SIGNAL 16      /* FCMP.mode: quiet NaNs raise invalid too */
 #define IR_FLAGS_FCMP_SIGNAL 1 /* FLAGS_FCMP.mode: the same */
-#define IR_FCMP_COVERED 2      /* FLAGS_FCMP.mode: an FCMP of the same operands exists, so this may be removed when unused */
+#define IR_FCMP_COVERED 2      /* FLAGS_FCMP.mode: an FCMP of the same operands exists: this may be removed when unused */
 
-/* Packed flags: the layout that LAHF and SETO leave in AX. Other bits of the word are undefined. */
+/* Packed flags: the layout that LAHF and SETO leave in AX. Bits 7:1 are zero, the other bits of the word are undefined. */
 #define IR_FLAG_N 0x8000u
 #define IR_FLAG_Z 0x4000u
 #define IR_FLAG_NOT_C 0x0100u /* set when the guest's carry is CLEAR */
 #define IR_FLAG_V 0x0001u
 #define IR_FLAGS_MASK (IR_FLAG_N | IR_FLAG_Z | IR_FLAG_NOT_C | IR_FLAG_V)
 
-enum ir_round { IR_ROUND_NEAREST, IR_ROUND_UP, IR_ROUND_DOWN, IR_ROUND_ZERO, IR_ROUND_AWAY /* ties away */, IR_ROUND_CURRENT };
+enum ir_round {
+    IR_ROUND_NEAREST, IR_ROUND_UP, IR_ROUND_DOWN, IR_ROUND_ZERO, IR_ROUND_AWAY /* ties away */, IR_ROUND_CURRENT
+};
 #define IR_ROUND(mode) ((enum ir_round)((mode) & 7))
 #define IR_ROUND_INEXACT 8 /* FRINT.mode: raise inexact */
 
@@ -94,13 +97,14 @@ enum ir_round { IR_ROUND_NEAREST, IR_ROUND_UP, IR_ROUND_DOWN, IR_ROUND_ZERO, IR_
 #define IR_MEM_SCALE_BITS(shift) ((shift) << 1)
 #define IR_MEM_ORDERED 8                     /* acquire on a LOAD; release, sequentially consistent, on a STORE */
 
-enum ir_rmw { IR_RMW_ADD, IR_RMW_AND, IR_RMW_OR, IR_RMW_XOR, IR_RMW_SMAX, IR_RMW_SMIN, IR_RMW_UMAX, IR_RMW_UMIN, IR_RMW_XCHG, IR_RMW_COUNT };
+enum ir_rmw { IR_RMW_ADD, IR_RMW_AND, IR_RMW_OR, IR_RMW_XOR, IR_RMW_SMAX, IR_RMW_SMIN, IR_RMW_UMAX, IR_RMW_UMIN,
+             IR_RMW_XCHG, IR_RMW_COUNT };
 enum ir_fence { IR_FENCE_FULL, IR_FENCE_LOAD, IR_FENCE_STORE };
 
 /*
  * STORE_EXCL: arg0 address, arg1 the armed address (i64), arg2 the expected value, arg3 the new one (both i64, low size
- * bytes count, for size 1..8; both v128 for size 16). If arg0 == arg1 and the size bytes at arg0 equal the expected ones,
- * the new ones are stored, atomically, result 0; else nothing is stored, result 1.
+ * bytes count, for size 1..8; both v128 for size 16). If arg0 == arg1 and the size bytes at arg0 equal the expected
+ * ones, the new ones are stored, atomically, result 0; else nothing is stored, result 1.
  */
 
 #define IR_NONE UINT32_MAX /* no reference */
@@ -139,15 +143,16 @@ struct ir_block {
     uint32_t first, end; /* range [first, end) in ir.insns */
     uint32_t nparams;    /* the first nparams non-NOP instructions are PARAMs */
     struct ir_edge succ[2];
-    uint32_t first_state, nstate; /* range in ir.states, a slot at most once; as many as a fault point in the block can see.
-                                     Each is a use of its value, up to the last fault point before the slot's first BIND */
+    /* Range in ir.states, a slot at most once; as many as a fault point in the block can see. Each is a use of its value,
+       up to the last fault point before the slot's first BIND. */
+    uint32_t first_state, nstate;
     uint64_t guest_pc;  /* address of its first guest instruction */
     uint8_t loop_depth; /* 0 outside loops */
     bool cold;          /* rarely executed: an exit block or so; emitted out of line */
 };
 
-/* Helper functions that CALL names: C functions with declared effects. Arguments and result are passed by the host's C ABI
-   as uint32_t, uint64_t, float, double or __m128i by their types. */
+/* Helper functions that CALL names: C functions with declared effects. Arguments and result are passed by the host's C
+   ABI as uint32_t, uint64_t, float, double or __m128i by their types. */
 enum {
     IR_HELPER_PURE = 1 << 0,  /* no effect, same result for same arguments */
     IR_HELPER_CPU = 1 << 1,   /* takes `struct cpu *` as first C argument, before the IR arguments; may read and write
@@ -188,12 +193,13 @@ void ir_free(struct ir *ir);
 /** Deep copy, for whoever must keep a region (the interpreter backend). */
 void ir_copy(struct ir *to, const struct ir *from);
 
-/** Appends one instruction (all fields zero but op and type, args IR_NONE) to the last block and returns its reference. */
+/** Appends one instruction (all fields zero but op and type, args IR_NONE) to the last block and returns its
+    reference. */
 ir_ref ir_append(struct ir *ir, enum ir_op op, enum ir_type type);
 /** Appends a block with an empty range at the end of the instructions and no edges; returns its number. */
 uint32_t ir_add_block(struct ir *ir);
-/** Makes edge `which` (0, 1) of `block` lead to `target` with `nargs` arguments, yet to be filled in: returns their place,
-    valid until the next call. */
+/** Makes edge `which` (0, 1) of `block` lead to `target` with `nargs` arguments, yet to be filled in: returns their
+    place, valid until the next call. */
 ir_ref *ir_set_edge(struct ir *ir, uint32_t block, unsigned which, uint32_t target, uint32_t nargs);
 /** Adds a pair to the state of the block, which must be the last one that pairs were added to. */
 void ir_add_state(struct ir *ir, uint32_t block, uint32_t slot, ir_ref value);
@@ -218,7 +224,7 @@ bool ir_is_exit_block(const struct ir *ir, uint32_t block);
 /** Bytes of a value of the type: 0, 4, 8, 4, 8, 16. */
 unsigned ir_type_size(enum ir_type type);
 
-/* ---- text form (ir_print.c, ir_parse.c) ----------------------------------------------------------------------------- */
+/* ---- text form (ir_print.c, ir_parse.c) -------------------------------------------------------------------------- */
 
 /** How slots and helpers are called in the text. Both may be NULL: then `slot12`, and helpers cannot be parsed. */
 struct ir_names {
@@ -230,18 +236,18 @@ void ir_print(FILE *out, const struct ir *ir, const struct ir_names *names);
 /** Parses one region. Returns NULL, or a message in `error` ("line 3: …"). */
 const char *ir_parse(struct ir *ir, const char *text, const struct ir_names *names, char error[256]);
 
-/* ---- verifier (ir_verify.c) ----------------------------------------------------------------------------------------- */
+/* ---- verifier (ir_verify.c) -------------------------------------------------------------------------------------- */
 
 /** NULL when `ir` is well formed: types, dominance, block shape, SETs only before exits, edge arguments. Else a message
     written to `error`. */
 const char *ir_verify(const struct ir *ir, const struct ir_names *names, char error[256]);
 
-/* ---- passes (pass_*.c) ------------------------------------------------------------------------------------------------ */
+/* ---- passes (pass_*.c) ------------------------------------------------------------------------------------------- */
 
-/** Removes instructions whose results nobody uses (a BIND is a use only while a faulting instruction stands between it and
-    the next BIND of the slot; a BIND that no fault point can see is removed, and so is an INSN or a pair of a block's entry
-    state), unused parameters with their edge arguments, and blocks that are not reachable. References may change, and
-    the order has to be computed anew. */
+/** Removes instructions whose results nobody uses (a BIND is a use only while a faulting instruction stands between it
+    and the next BIND of the slot; a BIND that no fault point can see is removed, and so is an INSN or a pair of a
+    block's entry state), unused parameters with their edge arguments, and blocks that are not reachable. References may
+    change, and the order has to be computed anew. */
 void pass_dead_code(struct ir *ir);
 /** Loop depths and the allocation order (see ir.order): reverse postorder with loops contiguous, exit blocks placed. */
 void pass_order(struct ir *ir);

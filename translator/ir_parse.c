@@ -29,7 +29,7 @@ struct parser {
     struct symbols values, blocks;
 };
 
-/* ---- words ---------------------------------------------------------------------------------------------------------- */
+/* ---- words ------------------------------------------------------------------------------------------------------- */
 
 __attribute__((format(printf, 2, 3))) static void fail(struct parser *p, const char *format, ...)
 {
@@ -132,7 +132,7 @@ static uint64_t read_number(struct parser *p)
     return value;
 }
 
-/* ---- symbols -------------------------------------------------------------------------------------------------------- */
+/* ---- symbols ----------------------------------------------------------------------------------------------------- */
 
 /* Index of the name, which is added if it is new. */
 static uint32_t symbol(struct parser *p, struct symbols *table, const char *name)
@@ -206,7 +206,7 @@ static uint64_t read_slot(struct parser *p)
     return 0;
 }
 
-/* ---- instructions --------------------------------------------------------------------------------------------------- */
+/* ---- instructions ------------------------------------------------------------------------------------------------ */
 
 static void read_mode(struct parser *p, struct ir_insn *insn)
 {
@@ -396,7 +396,7 @@ static void read_insn(struct parser *p, const char *op, const char *result)
         define(p, &p->values, result, ref);
 }
 
-/* ---- blocks and the region ------------------------------------------------------------------------------------------ */
+/* ---- blocks and the region --------------------------------------------------------------------------------------- */
 
 /* `block3(v1: i64) 0x1000 depth 1 cold:`; the name has been read. */
 static void read_block_header(struct parser *p, const char *name)

@@ -23,8 +23,9 @@
  *         exit 0x100c
  *     order block0, block1, block2                 ; once pass_order has run
  *
- * Values are numbered densely in the order of the text, which is not their ir_ref; the parser takes any names for values and
- * blocks. Constants are bits in hexadecimal, floating point too. A semicolon begins a comment. NOPs are not shown.
+ * Values are numbered densely in the order of the text, which is not their ir_ref; the parser takes any names for
+ * values and blocks. Constants are bits in hexadecimal, floating point too. A semicolon begins a comment. NOPs are not
+ * shown.
  */
 #include <inttypes.h>
 #include <stdlib.h>
@@ -36,7 +37,9 @@
 const char *const ir_type_text[IR_TYPE_COUNT] = {"void", "i32", "i64", "f32", "f64", "v128"};
 
 static const char *const cc_names[] = {"eq", "ne", "ult", "uge", "ule", "ugt", "slt", "sge", "sle", "sgt"};
-static const char *const flag_names[] = {"eq", "ne", "cs", "cc", "mi", "pl", "vs", "vc", "hi", "ls", "ge", "lt", "gt", "le"};
+static const char *const flag_names[] = {
+    "eq", "ne", "cs", "cc", "mi", "pl", "vs", "vc", "hi", "ls", "ge", "lt", "gt", "le",
+};
 static const char *const round_names[] = {"nearest", "up", "down", "zero", "away", "current"};
 static const char *const rmw_names[] = {"add", "and", "or", "xor", "smax", "smin", "umax", "umin", "xchg"};
 static const char *const fence_names[] = {"full", "load", "store"};
@@ -248,7 +251,8 @@ static void print_block(struct printer *p, uint32_t b)
     uint32_t params = 0;
     for (uint32_t i = block->first; i < block->end; i++)
         if (p->ir->insns[i].op == IR_PARAM)
-            fprintf(p->out, "%sv%" PRIu32 ": %s", params++ ? ", " : "(", p->number[i], ir_type_text[p->ir->insns[i].type]);
+            fprintf(p->out, "%sv%" PRIu32 ": %s", params++ ? ", " : "(", p->number[i],
+                    ir_type_text[p->ir->insns[i].type]);
     fprintf(p->out, "%s 0x%" PRIx64, params ? ")" : "", block->guest_pc);
     if (block->loop_depth)
         fprintf(p->out, " depth %u", block->loop_depth);

@@ -39,7 +39,7 @@ static bool failed(const struct verifier *v) { return v->error[0]; }
 static bool is_integer(unsigned type) { return type == IR_I32 || type == IR_I64; }
 static bool is_float(unsigned type) { return type == IR_F32 || type == IR_F64; }
 
-/* ---- shape of blocks ------------------------------------------------------------------------------------------------ */
+/* ---- shape of blocks --------------------------------------------------------------------------------------------- */
 
 static unsigned edges_of(const struct ir_insn *last) { return last->op == IR_JUMP ? 1 : last->op == IR_BRANCH ? 2 : 0; }
 
@@ -59,8 +59,8 @@ static void check_ranges(struct verifier *v)
     for (uint32_t b = 0; b < ir->nblocks && !failed(v); b++) {
         const struct ir_block *block = &ir->blocks[b];
         if (block->first < at || block->end <= block->first || block->end > ir->ninsns) {
-            fail(v, IR_NONE, "block%" PRIu32 ": range %" PRIu32 "..%" PRIu32 " is empty, outside, or overlaps", b, block->first,
-                 block->end);
+            fail(v, IR_NONE, "block%" PRIu32 ": range %" PRIu32 "..%" PRIu32 " is empty, outside, or overlaps", b,
+                 block->first, block->end);
             return;
         }
         at = block->end;
@@ -115,7 +115,7 @@ static void check_ends(struct verifier *v, uint32_t b)
     }
 }
 
-/* ---- dominators (Cooper, Harvey, Kennedy: A Simple, Fast Dominance Algorithm) ------------------------------------------ */
+/* ---- dominators (Cooper, Harvey, Kennedy: A Simple, Fast Dominance Algorithm) ------------------------------------ */
 
 static void order_blocks(struct verifier *v)
 {
@@ -201,7 +201,7 @@ static void check_use(struct verifier *v, ir_ref value, uint32_t block, uint32_t
              ir_info(&ir->insns[value])->text, from);
 }
 
-/* ---- types ---------------------------------------------------------------------------------------------------------- */
+/* ---- types ------------------------------------------------------------------------------------------------------- */
 
 static bool result_fits(unsigned result, unsigned type)
 {
@@ -240,7 +240,8 @@ static void check_arg_type(struct verifier *v, ir_ref ref, unsigned arg, char le
     case 'v': good = type == IR_V128; break;
     }
     if (!good)
-        fail(v, ref, "argument %u is %s; result %s, size %u", arg, ir_type_text[type], ir_type_text[insn->type], insn->size);
+        fail(v, ref, "argument %u is %s; result %s, size %u", arg, ir_type_text[type], ir_type_text[insn->type],
+             insn->size);
 }
 
 /* The `*` of the table: each operation has its own rule. */
@@ -309,7 +310,8 @@ static const char *operand_defect(const struct ir_insn *insn)
     case IR_VCMPGTU: case IR_VSMIN: case IR_VSMAX: case IR_VUMIN: case IR_VUMAX:
         return insn->size == 1 || insn->size == 2 || insn->size == 4 || insn->size == 8 ? NULL : "no such lane size";
     default:
-        return insn->op >= IR_VFADD && insn->op <= IR_VFCVTN && insn->size != 4 && insn->size != 8 ? "no such lane size" : NULL;
+        return insn->op < IR_VFADD || insn->op > IR_VFCVTN || insn->size == 4 || insn->size == 8 ? NULL
+                                                                                                 : "no such lane size";
     }
 }
 
@@ -362,7 +364,7 @@ static void check_insn(struct verifier *v, uint32_t b, ir_ref ref)
     }
 }
 
-/* ---- edges and state ------------------------------------------------------------------------------------------------ */
+/* ---- edges and state --------------------------------------------------------------------------------------------- */
 
 static void check_edges(struct verifier *v, uint32_t b)
 {
@@ -375,7 +377,8 @@ static void check_edges(struct verifier *v, uint32_t b)
             continue;
         const struct ir_block *target = &ir->blocks[edge->target];
         if (edge->nargs != target->nparams) {
-            fail(v, last, "edge %u passes %" PRIu32 " values to %" PRIu32 " parameters", s, edge->nargs, target->nparams);
+            fail(v, last, "edge %u passes %" PRIu32 " values to %" PRIu32 " parameters", s, edge->nargs,
+                 target->nparams);
             return;
         }
         for (uint32_t i = target->first, a = 0; a < edge->nargs && !failed(v); i++) {

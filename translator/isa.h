@@ -14,8 +14,8 @@
 struct builder;
 struct cpu;
 
-/** A piece of guest state. Promoted slots live in IR values within a region; unpromoted ones are only touched by helpers
-    and by GET/SET right where they stand. */
+/** A piece of guest state. Promoted slots live in IR values within a region; unpromoted ones are only touched by
+    helpers and by GET/SET right where they stand. */
 struct state_slot {
     const char *name;
     uint8_t type;    /* enum ir_type */
@@ -36,8 +36,8 @@ struct guest_isa {
      */
     void (*translate)(struct builder *b);
 
-    /** The state that a translation assumed (mode bits that change what instructions mean): part of the key under which it
-        is found. Must be cheap. */
+    /** The state that a translation assumed (mode bits that change what instructions mean): part of the key under which
+        it is found. Must be cheap. */
     uint32_t (*translation_key)(const struct cpu *cpu);
 
     /** Prints the registers for logs: one line per few registers. */

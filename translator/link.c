@@ -11,17 +11,20 @@
 
 #include "translator/engine_private.h"
 
+/** Neighbours in guest memory are neighbours in the table: the code at work touches few of its pages, which a forked child
+    would have to copy. */
 static struct region **bucket_of(const struct engine *engine, uint64_t pc, uint32_t key)
 {
-    uint64_t hash = ((pc >> 1) ^ (uint64_t)key << 40) * 0x9e3779b97f4a7c15u;
-    return &engine->table[hash >> 32 & engine->table_mask];
+    uint64_t area = (pc >> 20 ^ (uint64_t)key << 44) * 0x9e3779b97f4a7c15u >> 32;
+    return &engine->table[(pc >> 2 ^ area) & engine->table_mask];
 }
 
 struct region *table_find(const struct engine *engine, uint64_t pc, uint32_t key)
 {
     struct region *region = __atomic_load_n(bucket_of(engine, pc, key), __ATOMIC_ACQUIRE);
 
-    while (region && !(region->guest_pc == pc && region->key == key && !__atomic_load_n(&region->dead, __ATOMIC_RELAXED)))
+    while (region &&
+           !(region->guest_pc == pc && region->key == key && !__atomic_load_n(&region->dead, __ATOMIC_RELAXED)))
         region = __atomic_load_n(&region->hash_next, __ATOMIC_ACQUIRE);
     return region;
 }
@@ -79,24 +82,33 @@ static void pages_remove(struct engine *engine, struct translation *t)
 
 /* ---- jump caches ------------------------------------------------------------------------------------------------------------ */
 
+/** What marks an empty entry: an address whose entry is another, so that no probe for it ever looks here. */
+static uint64_t empty_entry(unsigned index) { return index == 0 ? 4 : 0; }
+_Static_assert(JUMP_CACHE_HASH(4u) != 0 && JUMP_CACHE_HASH(0u) == 0, "neither address's entry holds it as its mark");
+
+static void jump_entry_empty(struct cpu *cpu, struct jump_entry *entry)
+{
+    __atomic_store_n(&entry->guest_pc, empty_entry((unsigned)(entry - cpu_front(cpu)->jump_cache)), __ATOMIC_RELAXED);
+}
+
 void jump_cache_clear(struct cpu *cpu)
 {
     struct jump_entry *entries = cpu_front(cpu)->jump_cache;
     for (unsigned i = 0; i < 1u << JUMP_CACHE_BITS; i++)
-        entries[i] = (struct jump_entry){.guest_pc = 1};
+        entries[i] = (struct jump_entry){.guest_pc = empty_entry(i)};
 }
 
 void jump_cache_fill(struct cpu *cpu, const struct region *region)
 {
     struct jump_entry *entry = &cpu_front(cpu)->jump_cache[JUMP_CACHE_HASH(region->guest_pc)];
 
-    __atomic_store_n(&entry->guest_pc, 1, __ATOMIC_RELAXED);
+    jump_entry_empty(cpu, entry);
     __atomic_store_n(&entry->host, region->code ? (const void *)region->code : region, __ATOMIC_RELAXED);
     __atomic_store_n(&entry->guest_pc, region->guest_pc, __ATOMIC_RELAXED);
     /* Whoever invalidates the region marks it dead and then looks here; this is the other half of that. */
     __atomic_thread_fence(__ATOMIC_SEQ_CST);
     if (__atomic_load_n(&region->dead, __ATOMIC_RELAXED))
-        __atomic_store_n(&entry->guest_pc, 1, __ATOMIC_RELAXED);
+        jump_entry_empty(cpu, entry);
 }
 
 /** Only ever empties: the owner of a jump cache may be writing the same entry for another address at this moment. */
@@ -106,7 +118,7 @@ static void jump_caches_forget(struct engine *engine, uint64_t pc)
     for (struct cpu_thread *thread = engine->threads; thread; thread = thread->next) {
         struct jump_entry *entry = &cpu_front(thread->cpu)->jump_cache[JUMP_CACHE_HASH(pc)];
         if (__atomic_load_n(&entry->guest_pc, __ATOMIC_RELAXED) == pc)
-            __atomic_store_n(&entry->guest_pc, 1, __ATOMIC_RELAXED);
+            jump_entry_empty(thread->cpu, entry);
     }
 }
 
@@ -179,8 +191,8 @@ static bool overlaps(const struct translation *t, uint64_t start, uint64_t end)
 }
 
 /** Kills what overlaps in one bucket: the references to `page`, or to any page if `any_page`. */
-static void invalidate_bucket(struct engine *engine, struct page_ref **bucket, uint64_t page, bool any_page, uint64_t start,
-                              uint64_t end)
+static void invalidate_bucket(struct engine *engine, struct page_ref **bucket, uint64_t page, bool any_page,
+                              uint64_t start, uint64_t end)
 {
     for (struct page_ref *ref = *bucket; ref;) {
         if ((any_page || ref->page == page) && overlaps(ref->translation, start, end)) {

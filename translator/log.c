@@ -7,7 +7,10 @@
 
 #include "translator/engine_private.h"
 
-static bool wanted(const struct engine *engine, unsigned log) { return engine->options.log & log; }
+static bool wanted(const struct engine *engine, unsigned log)
+{
+    return engine->options.log & log;
+}
 
 /** The disassembler, opened at first use; 0 if there is none for this architecture. */
 static csh open_disassembler(size_t *handle, int arch, int mode)
@@ -169,8 +172,8 @@ void log_stats(struct engine *engine)
             "invalidations   %12" PRIu64 "\n"
             "evictions       %12" PRIu64 "\n",
             stats.translations, stats.hot_regions, stats.guest_insns, stats.host_bytes,
-            stats.guest_insns ? (double)stats.host_bytes / (double)stats.guest_insns : 0.0, (double)stats.translate_ns / 1e6,
-            stats.links, stats.lookups, stats.invalidations, stats.evictions);
+            stats.guest_insns ? (double)stats.host_bytes / (double)stats.guest_insns : 0.0,
+            (double)stats.translate_ns / 1e6, stats.links, stats.lookups, stats.invalidations, stats.evictions);
     fflush(engine->options.log_file);
 }
 

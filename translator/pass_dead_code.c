@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Dead code elimination. Values live by being used; instructions with effects are the roots. BINDs, INSNs and the state at
- * the start of a block exist for the fault points of their own block alone (ir.h), so a walk backward over each block
- * tells which of them are seen.
+ * Dead code elimination. Values live by being used; instructions with effects are the roots. BINDs, INSNs and the state
+ * at the start of a block exist for the fault points of their own block alone (ir.h), so a walk backward over each
+ * block tells which of them are seen.
  */
 #include <string.h>
 

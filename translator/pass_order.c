@@ -2,8 +2,8 @@
 /*
  * Block order for allocation and emission, and loop depths.
  *
- * Loops are natural loops: a header and all that reaches an edge back to it. Edges back are those that go to a block on the
- * depth-first path; in an irreducible graph this is one of several sensible answers.
+ * Loops are natural loops: a header and all that reaches an edge back to it. Edges back are those that go to a block on
+ * the depth-first path; in an irreducible graph this is one of several sensible answers.
  */
 #include <string.h>
 
@@ -179,8 +179,8 @@ void pass_order(struct ir *ir)
     if (place_one_block(ir))
         return;
     uint32_t *memory = ir_work(ir, 12 * n + 1);
-    struct graph g = {.ir = ir, .rpo = memory, .position = memory + n, .header = memory + 2 * n, .parent = memory + 3 * n,
-                      .stack = memory + 4 * n, .preds = memory + 8 * n, .first_pred = memory + 10 * n};
+    struct graph g = {.ir = ir, .rpo = memory, .position = memory + n, .header = memory + 2 * n,
+                      .parent = memory + 3 * n, .stack = memory + 4 * n, .preds = memory + 8 * n, .first_pred = memory + 10 * n};
     find_preds(&g);
     memset(g.position, 0, n * sizeof *g.position);
     find_exit_blocks(&g);

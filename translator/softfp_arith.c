@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Arithmetic and comparison. The order of the tests in each function is that of the manual's pseudocode of the same name
-   (Arm ARM DDI 0487, shared/functions/float), because it decides which exceptions and which NaN come out. */
+/* Arithmetic and comparison. The order of the tests in each function is that of the manual's pseudocode of the same
+   name (Arm ARM DDI 0487, shared/functions/float), because it decides which exceptions and which NaN come out. */
 #include "translator/softfp_internal.h"
 
 const struct fp_format fp_half = {16, 5, 10, true, 15};
@@ -18,9 +18,10 @@ struct softfp softfp_from_fpcr(uint32_t fpcr)
     };
 }
 
-/* ---- taking apart and putting together ------------------------------------------------------------------------------ */
+/* ---- taking apart and putting together -------------------------------------------------------------------------- */
 
-static struct fp_number unpack(struct softfp *env, const struct fp_format *f, uint64_t bits, bool flush, bool alternative)
+static struct fp_number unpack(struct softfp *env, const struct fp_format *f, uint64_t bits, bool flush,
+                               bool alternative)
 {
     if (f->bits < 64) {
         bits &= (UINT64_C(1) << f->bits) - 1;
@@ -153,12 +154,13 @@ uint64_t fp_round(struct softfp *env, const struct fp_format *f, enum softfp_rou
     return round_value(env, f, rounding, value, fp_flushes(env, f), false);
 }
 
-uint64_t fp_round_convert(struct softfp *env, const struct fp_format *f, enum softfp_round rounding, struct fp_wide value)
+uint64_t fp_round_convert(struct softfp *env, const struct fp_format *f, enum softfp_round rounding,
+                          struct fp_wide value)
 {
     return round_value(env, f, rounding, value, !f->half && env->fz, f->half && env->ahp);
 }
 
-/* ---- NaNs ----------------------------------------------------------------------------------------------------------- */
+/* ---- NaNs ------------------------------------------------------------------------------------------------------- */
 
 uint64_t fp_process_nan(struct softfp *env, const struct fp_format *f, const struct fp_number *n)
 {
@@ -168,8 +170,8 @@ uint64_t fp_process_nan(struct softfp *env, const struct fp_format *f, const str
     return env->dn ? fp_default_nan(f) : n->bits | fp_quiet_bit(f);
 }
 
-bool fp_process_nans(struct softfp *env, const struct fp_format *f, const struct fp_number *a, const struct fp_number *b,
-                     uint64_t *result)
+bool fp_process_nans(struct softfp *env, const struct fp_format *f, const struct fp_number *a,
+                     const struct fp_number *b, uint64_t *result)
 {
     if (!fp_is_nan(a) && !fp_is_nan(b)) {
         return false;
@@ -194,7 +196,7 @@ static bool process_nans3(struct softfp *env, const struct fp_format *f, const s
     return false;
 }
 
-/* ---- sums and products ---------------------------------------------------------------------------------------------- */
+/* ---- sums and products ------------------------------------------------------------------------------------------ */
 
 bool fp_add_wide(struct fp_wide a, struct fp_wide b, struct fp_wide *sum)
 {
@@ -262,9 +264,15 @@ static uint64_t add_or_sub(struct softfp *env, unsigned bits, uint64_t op_a, uin
     return add_finite(env, f, &a, &b);
 }
 
-uint64_t softfp_add(struct softfp *env, unsigned bits, uint64_t a, uint64_t b) { return add_or_sub(env, bits, a, b, false); }
+uint64_t softfp_add(struct softfp *env, unsigned bits, uint64_t a, uint64_t b)
+{
+    return add_or_sub(env, bits, a, b, false);
+}
 
-uint64_t softfp_sub(struct softfp *env, unsigned bits, uint64_t a, uint64_t b) { return add_or_sub(env, bits, a, b, true); }
+uint64_t softfp_sub(struct softfp *env, unsigned bits, uint64_t a, uint64_t b)
+{
+    return add_or_sub(env, bits, a, b, true);
+}
 
 static bool is_inf_times_zero(const struct fp_number *a, const struct fp_number *b)
 {
@@ -292,9 +300,15 @@ static uint64_t multiply(struct softfp *env, unsigned bits, uint64_t op_a, uint6
     return fp_round(env, f, env->rounding, fp_multiply(&a, &b));
 }
 
-uint64_t softfp_mul(struct softfp *env, unsigned bits, uint64_t a, uint64_t b) { return multiply(env, bits, a, b, false); }
+uint64_t softfp_mul(struct softfp *env, unsigned bits, uint64_t a, uint64_t b)
+{
+    return multiply(env, bits, a, b, false);
+}
 
-uint64_t softfp_mulx(struct softfp *env, unsigned bits, uint64_t a, uint64_t b) { return multiply(env, bits, a, b, true); }
+uint64_t softfp_mulx(struct softfp *env, unsigned bits, uint64_t a, uint64_t b)
+{
+    return multiply(env, bits, a, b, true);
+}
 
 /* c + a * b in format f after NaNs have been dealt with. */
 static uint64_t muladd_numbers(struct softfp *env, const struct fp_format *f, const struct fp_number *c,
@@ -354,7 +368,7 @@ uint32_t softfp_muladdh(struct softfp *env, uint32_t op_c, uint16_t op_a, uint16
     return (uint32_t)muladd_numbers(env, f, &c, &factor[0], &factor[1]);
 }
 
-/* ---- quotients and roots --------------------------------------------------------------------------------------------- */
+/* ---- quotients and roots ---------------------------------------------------------------------------------------- */
 
 uint64_t softfp_div(struct softfp *env, unsigned bits, uint64_t op_a, uint64_t op_b)
 {
@@ -400,7 +414,8 @@ uint64_t softfp_sqrt(struct softfp *env, unsigned bits, uint64_t op)
     if (a.kind == FP_INF) {
         return fp_infinity(f, false);
     }
-    /* The root, 2^63 … 2^64, of the significand as an integer scaled to an even exponent; digit by digit from the top. */
+    /* The root, 2^63 … 2^64, of the significand as an integer scaled to an even exponent; digit by digit from the
+       top. */
     fp_u128 rest = (fp_u128)a.sig << (a.exp & 1 ? 64 : 63);
     fp_u128 root = 0;
     for (fp_u128 digit = (fp_u128)1 << 126; digit != 0; digit >>= 2) {
@@ -414,7 +429,7 @@ uint64_t softfp_sqrt(struct softfp *env, unsigned bits, uint64_t op)
     return fp_round(env, f, env->rounding, (struct fp_wide){false, a.exp >> 1, root << 64 | (rest != 0)});
 }
 
-/* ---- order ----------------------------------------------------------------------------------------------------------- */
+/* ---- order ------------------------------------------------------------------------------------------------------ */
 
 /* -1, 0, 1 as a < b, a == b, a > b; no NaNs. */
 static int order_numbers(const struct fp_number *a, const struct fp_number *b)

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Conversions between formats and integers, and rounding to integral values (Arm ARM DDI 0487, shared/functions/float). */
+/* Conversions between formats and integers, and rounding to integral values (Arm ARM DDI 0487,
+   shared/functions/float). */
 #include "translator/softfp_internal.h"
 
 static struct fp_wide widen_integer(bool sign, uint64_t magnitude, int scale)
@@ -8,7 +9,8 @@ static struct fp_wide widen_integer(bool sign, uint64_t magnitude, int scale)
     return (struct fp_wide){sign, 63 - (int)zeros + scale, (fp_u128)(magnitude << zeros) << 64};
 }
 
-/* |n| * 2^scale rounded to an integer; `n` is a number. *inexact: it was none. Magnitudes of 2^65 and more come out as 2^65. */
+/* |n| * 2^scale rounded to an integer; `n` is a number. *inexact: it was none. Magnitudes of 2^65 and more come out
+   as 2^65. */
 static fp_u128 integer_magnitude(const struct fp_number *n, int scale, enum softfp_round rounding, bool *inexact)
 {
     int exp = n->exp + scale;
@@ -26,7 +28,7 @@ static fp_u128 integer_magnitude(const struct fp_number *n, int scale, enum soft
     return (fp_u128)whole + fp_rounds_up(rounding, n->sign, whole & 1, rest);
 }
 
-/* ---- rounding to integral ------------------------------------------------------------------------------------------- */
+/* ---- rounding to integral --------------------------------------------------------------------------------------- */
 
 uint64_t softfp_round_int(struct softfp *env, unsigned bits, uint64_t op, enum softfp_round rounding, bool exact)
 {
@@ -52,7 +54,8 @@ uint64_t softfp_round_int(struct softfp *env, unsigned bits, uint64_t op, enum s
     return fp_round(env, f, SOFTFP_ZERO, widen_integer(a.sign, (uint64_t)magnitude, 0));
 }
 
-uint64_t softfp_round_int_n(struct softfp *env, unsigned bits, uint64_t op, enum softfp_round rounding, unsigned int_bits)
+uint64_t softfp_round_int_n(struct softfp *env, unsigned bits, uint64_t op, enum softfp_round rounding,
+                            unsigned int_bits)
 {
     const struct fp_format *f = fp_format_of(bits);
     struct fp_number a = fp_unpack(env, f, op);
@@ -79,7 +82,7 @@ uint64_t softfp_round_int_n(struct softfp *env, unsigned bits, uint64_t op, enum
     return fp_round(env, f, SOFTFP_ZERO, widen_integer(a.sign, (uint64_t)magnitude, 0));
 }
 
-/* ---- between formats ------------------------------------------------------------------------------------------------- */
+/* ---- between formats -------------------------------------------------------------------------------------------- */
 
 /* FPConvertNaN(): the top of the payload survives, quieted. */
 static uint64_t convert_nan(const struct fp_format *to, const struct fp_format *from, const struct fp_number *n)
@@ -148,7 +151,7 @@ uint32_t softfp_bf16_dot(uint32_t c, uint32_t a, uint32_t b)
     return bf16_step(c, bf16_step(low, high, softfp_add), softfp_add);
 }
 
-/* ---- to and from integers -------------------------------------------------------------------------------------------- */
+/* ---- to and from integers --------------------------------------------------------------------------------------- */
 
 uint64_t softfp_to_fixed(struct softfp *env, unsigned bits, uint64_t op, unsigned fraction_bits, bool is_unsigned,
                          unsigned int_bits, enum softfp_round rounding)

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Reciprocal and reciprocal square root: estimates, Newton-Raphson steps, FRECPX (Arm ARM DDI 0487, shared/functions/float). */
+/* Reciprocal and reciprocal square root: estimates, Newton-Raphson steps, FRECPX (Arm ARM DDI 0487,
+   shared/functions/float). */
 #include "translator/softfp_internal.h"
 
 /* RecipEstimate(): 256 <= a < 512 stands for 0.5 <= a/512 < 1.0; the result likewise for 1.0 … 2.0. */
@@ -20,8 +21,12 @@ static unsigned recip_sqrt_estimate(unsigned a)
     return (b + 1) / 2;
 }
 
-/* Whether 1/a lies above the largest number: a below 2^-(bias + 1), that is, a denormal with its top two fraction bits 0. */
-static bool recip_overflows(const struct fp_format *f, const struct fp_number *a) { return a->exp < -(f->bias + 1); }
+/* Whether 1/a lies above the largest number: a below 2^-(bias + 1), that is, a denormal with its top two fraction
+   bits 0. */
+static bool recip_overflows(const struct fp_format *f, const struct fp_number *a)
+{
+    return a->exp < -(f->bias + 1);
+}
 
 uint64_t softfp_recip_estimate(struct softfp *env, unsigned bits, uint64_t op)
 {
@@ -75,8 +80,8 @@ uint64_t softfp_rsqrt_estimate(struct softfp *env, unsigned bits, uint64_t op)
     if (a.kind == FP_INF) {
         return fp_zero(f, false);
     }
-    /* The significand as a fraction of an even power of two: 0.25 … 1.0. The biases are odd, so an odd exponent is an even
-       biased one. */
+    /* The significand as a fraction of an even power of two: 0.25 … 1.0. The biases are odd, so an odd exponent is an
+       even biased one. */
     unsigned estimate = recip_sqrt_estimate((unsigned)(a.exp & 1 ? a.sig >> 55 : a.sig >> 56));
     int biased = (3 * f->bias - 1 - (a.exp + f->bias)) / 2;
     return fp_make(f, false, (unsigned)biased, (uint64_t)(estimate & 0xff) << (f->frac_bits - 8));
@@ -133,6 +138,12 @@ uint64_t softfp_recpx(struct softfp *env, unsigned bits, uint64_t op)
     return fp_make(f, a.sign, biased == 0 ? max_exp - 1 : max_exp ^ biased, 0);
 }
 
-uint32_t softfp_urecpe(uint32_t a) { return a >> 31 ? recip_estimate(a >> 23) << 23 : UINT32_MAX; }
+uint32_t softfp_urecpe(uint32_t a)
+{
+    return a >> 31 ? recip_estimate(a >> 23) << 23 : UINT32_MAX;
+}
 
-uint32_t softfp_ursqrte(uint32_t a) { return a >> 30 ? recip_sqrt_estimate(a >> 23) << 23 : UINT32_MAX; }
+uint32_t softfp_ursqrte(uint32_t a)
+{
+    return a >> 30 ? recip_sqrt_estimate(a >> 23) << 23 : UINT32_MAX;
+}

@@ -51,7 +51,7 @@ bool softfp_relation_holds(unsigned nzcv, enum ir_flag_cond cond)
     return holds != (cond & 1);
 }
 
-/* ---- one lane ---------------------------------------------------------------------------------------------------------- */
+/* ---- one lane --------------------------------------------------------------------------------------------------- */
 
 /* What an operation needs to know beside its operands. */
 struct lane {
@@ -67,15 +67,15 @@ static enum softfp_round rounding_of(const struct softfp *env, unsigned mode)
     return rounding == IR_ROUND_CURRENT ? (enum softfp_round)env->rounding : (enum softfp_round)rounding;
 }
 
-#define UNARY(name)                                                                            \
-    static uint64_t lane_##name(struct softfp *env, const struct lane *lane, const uint64_t arg[3]) \
-    {                                                                                          \
-        return softfp_##name(env, lane->to, arg[0]);                                           \
+#define UNARY(name)                                                                                                    \
+    static uint64_t lane_##name(struct softfp *env, const struct lane *lane, const uint64_t arg[3])                    \
+    {                                                                                                                  \
+        return softfp_##name(env, lane->to, arg[0]);                                                                   \
     }
-#define BINARY(name)                                                                           \
-    static uint64_t lane_##name(struct softfp *env, const struct lane *lane, const uint64_t arg[3]) \
-    {                                                                                          \
-        return softfp_##name(env, lane->to, arg[0], arg[1]);                                   \
+#define BINARY(name)                                                                                                   \
+    static uint64_t lane_##name(struct softfp *env, const struct lane *lane, const uint64_t arg[3])                    \
+    {                                                                                                                  \
+        return softfp_##name(env, lane->to, arg[0], arg[1]);                                                           \
     }
 BINARY(add)
 BINARY(sub)
@@ -144,54 +144,39 @@ static uint64_t lane_compare_mask(struct softfp *env, const struct lane *lane, c
 }
 
 static lane_function *const lane_functions[IR_OP_COUNT] = {
-    [IR_FADD] = lane_add,
-    [IR_FSUB] = lane_sub,
-    [IR_FMUL] = lane_mul,
-    [IR_FDIV] = lane_div,
-    [IR_FSQRT] = lane_sqrt,
-    [IR_FMA] = lane_muladd,
-    [IR_FMIN] = lane_min,
-    [IR_FMAX] = lane_max,
-    [IR_FMINNM] = lane_minnm,
-    [IR_FMAXNM] = lane_maxnm,
-    [IR_FRINT] = lane_round_int,
-    [IR_FCVT] = lane_convert,
-    [IR_SITOF] = lane_from_signed,
-    [IR_UITOF] = lane_from_unsigned,
-    [IR_FTOSI] = lane_to_signed,
-    [IR_FTOUI] = lane_to_unsigned,
-    [IR_FCMP] = lane_compare,
-    [IR_FLAGS_FCMP] = lane_compare_flags,
-    [IR_VFADD] = lane_add,
-    [IR_VFSUB] = lane_sub,
-    [IR_VFMUL] = lane_mul,
-    [IR_VFDIV] = lane_div,
-    [IR_VFSQRT] = lane_sqrt,
-    [IR_VFMA] = lane_muladd,
-    [IR_VFMIN] = lane_min,
-    [IR_VFMAX] = lane_max,
-    [IR_VFMINNM] = lane_minnm,
-    [IR_VFMAXNM] = lane_maxnm,
-    [IR_VFCMP] = lane_compare_mask,
-    [IR_VFRINT] = lane_round_int,
-    [IR_VSITOF] = lane_from_signed,
-    [IR_VUITOF] = lane_from_unsigned,
-    [IR_VFTOSI] = lane_to_signed,
-    [IR_VFTOUI] = lane_to_unsigned,
-    [IR_VFCVTL] = lane_convert,
-    [IR_VFCVTN] = lane_convert,
+    [IR_FADD] = lane_add,           [IR_FSUB] = lane_sub,
+    [IR_FMUL] = lane_mul,           [IR_FDIV] = lane_div,
+    [IR_FSQRT] = lane_sqrt,         [IR_FMA] = lane_muladd,
+    [IR_FMIN] = lane_min,           [IR_FMAX] = lane_max,
+    [IR_FMINNM] = lane_minnm,       [IR_FMAXNM] = lane_maxnm,
+    [IR_FRINT] = lane_round_int,    [IR_FCVT] = lane_convert,
+    [IR_SITOF] = lane_from_signed,  [IR_UITOF] = lane_from_unsigned,
+    [IR_FTOSI] = lane_to_signed,    [IR_FTOUI] = lane_to_unsigned,
+    [IR_FCMP] = lane_compare,       [IR_FLAGS_FCMP] = lane_compare_flags,
+    [IR_VFADD] = lane_add,          [IR_VFSUB] = lane_sub,
+    [IR_VFMUL] = lane_mul,          [IR_VFDIV] = lane_div,
+    [IR_VFSQRT] = lane_sqrt,        [IR_VFMA] = lane_muladd,
+    [IR_VFMIN] = lane_min,          [IR_VFMAX] = lane_max,
+    [IR_VFMINNM] = lane_minnm,      [IR_VFMAXNM] = lane_maxnm,
+    [IR_VFCMP] = lane_compare_mask, [IR_VFRINT] = lane_round_int,
+    [IR_VSITOF] = lane_from_signed, [IR_VUITOF] = lane_from_unsigned,
+    [IR_VFTOSI] = lane_to_signed,   [IR_VFTOUI] = lane_to_unsigned,
+    [IR_VFCVTL] = lane_convert,     [IR_VFCVTN] = lane_convert,
 };
 
-bool softfp_evaluates(enum ir_op op) { return lane_functions[op] != NULL; }
+bool softfp_evaluates(enum ir_op op)
+{
+    return lane_functions[op] != NULL;
+}
 
-/* ---- all lanes --------------------------------------------------------------------------------------------------------- */
+/* ---- all lanes -------------------------------------------------------------------------------------------------- */
 
 void softfp_eval_ir(const struct ir_insn *insn, const __m128i operands[3], __m128i *result)
 {
     lane_function *function = lane_functions[insn->op];
     struct softfp env = {.rounding = (uint8_t)softfp_rounding_from_mxcsr()};
-    /* Bytes of a lane of the operands and of the result. A scalar is one lane; where its operand may have another type than
-       its result, insn.size tells, and only there. */
+    /* Bytes of a lane of the operands and of the result. A scalar is one lane; where its operand may have another
+       type than its result, insn.size tells, and only there. */
     unsigned to = insn->type == IR_V128 ? insn->size : insn->type == IR_I64 || insn->type == IR_F64 ? 8 : 4;
     unsigned from = insn->size ? insn->size : to;
     unsigned lanes = insn->type == IR_V128 ? 16 / insn->size : 1;

@@ -80,7 +80,9 @@ void statemap_entry(struct statemap_writer *w, uint32_t offset, uint64_t pc, boo
 
 static uint8_t *put_place(uint8_t *p, const struct loc *at)
 {
-    unsigned reg = at->kind == LOC_CONST ? at->bits_high != 0 : at->kind == LOC_GPR || at->kind == LOC_XMM ? at->reg : 0;
+    unsigned reg = at->kind == LOC_CONST                        ? at->bits_high != 0
+                   : at->kind == LOC_GPR || at->kind == LOC_XMM ? at->reg
+                                                                : 0;
 
     *p++ = (uint8_t)(at->kind | (at->extend ? EXTEND_BIT : 0) | reg << 4);
     if (at->extend)
@@ -228,7 +230,10 @@ static bool next_record(struct cursor *c, unsigned *slot)
     return byte != 0;
 }
 
-static unsigned type_size(uint8_t type) { return type == IR_V128 ? 16 : type == IR_I64 || type == IR_F64 ? 8 : 4; }
+static unsigned type_size(uint8_t type)
+{
+    return type == IR_V128 ? 16 : type == IR_I64 || type == IR_F64 ? 8 : 4;
+}
 
 struct wide {
     uint64_t low, high;
@@ -353,7 +358,8 @@ bool statemap_recover(const uint8_t *map, uint32_t size, uint32_t offset, const 
     return true;
 }
 
-void statemap_walk(const uint8_t *map, uint32_t size, void (*each)(void *opaque, uint32_t offset, uint64_t pc), void *opaque)
+void statemap_walk(const uint8_t *map, uint32_t size, void (*each)(void *opaque, uint32_t offset, uint64_t pc),
+                   void *opaque)
 {
     struct cursor c = {.at = map, .end = map + size};
     bool all;

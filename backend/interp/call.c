@@ -2,21 +2,26 @@
 /*
  * Calls of C helpers whose signatures are known at run time only.
  *
- * The System V ABI for x86-64 hands out argument registers by class: integers and pointers take rdi, rsi, rdx, rcx, r8 in the
- * order in which they appear among themselves; float, double and __m128i take xmm0, xmm1, … likewise. A helper has at most five
- * arguments (the CPU and four more), so none is ever on the stack, and how the two classes interleave in its prototype
- * makes no difference. Hence a helper with any such prototype may be called as one that takes five integers and four vectors:
- * each class packed to the front, the registers in excess holding what the helper does not look at. The result is in rax or
- * in xmm0, which makes two function types. A uint32_t has undefined upper bits there, as has xmm0 above a float or double.
+ * The System V ABI for x86-64 hands out argument registers by class: integers and pointers take rdi, rsi, rdx, rcx,
+ * r8 in the order in which they appear among themselves; float, double and __m128i take xmm0, xmm1, … likewise. A
+ * helper has at most five arguments (the CPU and four more), so none is ever on the stack, and how the two classes
+ * interleave in its prototype makes no difference. Hence a helper with any such prototype may be called as one that
+ * takes five integers and four vectors: each class packed to the front, the registers in excess holding what the
+ * helper does not look at. The result is in rax or in xmm0, which makes two function types. A uint32_t has undefined
+ * upper bits there, as has xmm0 above a float or double.
  */
 #include "backend/interp/interp.h"
 
 typedef uint64_t int_helper(uint64_t, uint64_t, uint64_t, uint64_t, uint64_t, __m128i, __m128i, __m128i, __m128i);
 typedef __m128i vector_helper(uint64_t, uint64_t, uint64_t, uint64_t, uint64_t, __m128i, __m128i, __m128i, __m128i);
 
-static bool in_vector_register(unsigned type) { return type == IR_F32 || type == IR_F64 || type == IR_V128; }
+static bool in_vector_register(unsigned type)
+{
+    return type == IR_F32 || type == IR_F64 || type == IR_V128;
+}
 
-void interp_call(const struct ir_insn *insn, struct cpu *cpu, const union interp_value arg[4], union interp_value *result)
+void interp_call(const struct ir_insn *insn, struct cpu *cpu, const union interp_value arg[4],
+                 union interp_value *result)
 {
     const struct ir_helper *helper = (const struct ir_helper *)(uintptr_t)insn->imm;
     uint64_t i[5] = {0};

@@ -1,18 +1,30 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Integer, flag and scalar operations. Widths are in bits; an i32 is held zero-extended, so arguments need no masking and
-   results are masked at the end. */
+/* Integer, flag and scalar operations. Widths are in bits; an i32 is held zero-extended, so arguments need no masking
+   and results are masked at the end. */
 #include "backend/interp/interp.h"
 #include "translator/softfp.h"
 
-static unsigned width_of(const struct ir_insn *insn) { return insn->type == IR_I64 || insn->type == IR_F64 ? 64 : 32; }
+static unsigned width_of(const struct ir_insn *insn)
+{
+    return insn->type == IR_I64 || insn->type == IR_F64 ? 64 : 32;
+}
 
-static uint64_t mask(uint64_t value, unsigned width) { return width == 64 ? value : value & ((UINT64_C(1) << width) - 1); }
+static uint64_t mask(uint64_t value, unsigned width)
+{
+    return width == 64 ? value : value & ((UINT64_C(1) << width) - 1);
+}
 
-static int64_t sign(uint64_t value, unsigned width) { return (int64_t)(value << (64 - width)) >> (64 - width); }
+static int64_t sign(uint64_t value, unsigned width)
+{
+    return (int64_t)(value << (64 - width)) >> (64 - width);
+}
 
-static bool top_bit(uint64_t value, unsigned width) { return value >> (width - 1) & 1; }
+static bool top_bit(uint64_t value, unsigned width)
+{
+    return value >> (width - 1) & 1;
+}
 
-/* ---- arithmetic and logic ------------------------------------------------------------------------------------------ */
+/* ---- arithmetic and logic --------------------------------------------------------------------------------------- */
 
 static void eval_binary(const struct ir_insn *insn, const union interp_value arg[4], union interp_value *result)
 {
@@ -190,7 +202,7 @@ static void eval_crc32c(const struct ir_insn *insn, const union interp_value arg
     result->u64 = crc;
 }
 
-/* ---- flags ----------------------------------------------------------------------------------------------------------- */
+/* ---- flags ------------------------------------------------------------------------------------------------------ */
 
 static uint32_t pack_flags(bool n, bool z, bool c, bool v)
 {
@@ -250,7 +262,7 @@ static void eval_cond(const struct ir_insn *insn, const union interp_value arg[4
     result->u64 = softfp_relation_holds(unpack_flags((uint32_t)arg[0].u64), insn->mode);
 }
 
-/* ---- scalars that need no arithmetic --------------------------------------------------------------------------------- */
+/* ---- scalars that need no arithmetic ---------------------------------------------------------------------------- */
 
 static void eval_fneg(const struct ir_insn *insn, const union interp_value arg[4], union interp_value *result)
 {

@@ -2,10 +2,11 @@
 /*
  * The interpreter as a host backend. "Compiling" keeps a copy of the IR; entering walks it.
  *
- * Exact state. While a region runs, memory holds the entry values of the guest's slots, as in translated code. When the
- * thread is stopped by a fault, the state is found in the IR itself: the state list of the block that was being executed, then
- * the BINDs from the block's start up to the faulting instruction say which value each slot has by then, and the last
- * INSN says the guest address. What is running is in a struct frame, which cpu->dispatcher_sp points to meanwhile.
+ * Exact state. While a region runs, memory holds the entry values of the guest's slots, as in translated code. When
+ * the thread is stopped by a fault, the state is found in the IR itself: the state list of the block that was being
+ * executed, then the BINDs from the block's start up to the faulting instruction say which value each slot has by
+ * then, and the last INSN says the guest address. What is running is in a struct frame, which cpu->dispatcher_sp
+ * points to meanwhile.
  */
 #include <setjmp.h>
 #include <stdlib.h>
@@ -38,9 +39,12 @@ struct interp {
     const struct guest_isa *isa;
 };
 
-/* ---- life of the backend and of regions ------------------------------------------------------------------------------ */
+/* ---- life of the backend and of regions ------------------------------------------------------------------------- */
 
-static const char *interp_missing(void) { return NULL; }
+static const char *interp_missing(void)
+{
+    return NULL;
+}
 
 static void *interp_create(struct code_cache *cache, const struct guest_isa *isa, const struct backend_options *options)
 {
@@ -53,7 +57,10 @@ static void *interp_create(struct code_cache *cache, const struct guest_isa *isa
     return interp;
 }
 
-static void interp_destroy(void *backend) { free(backend); }
+static void interp_destroy(void *backend)
+{
+    free(backend);
+}
 
 static uint32_t interp_bound(const struct ir *ir)
 {
@@ -134,7 +141,7 @@ static void interp_reset_returns(void *backend, struct cpu *cpu)
     (void)cpu;
 }
 
-/* ---- guest state ------------------------------------------------------------------------------------------------------- */
+/* ---- guest state ------------------------------------------------------------------------------------------------ */
 
 static uint8_t *slot_bytes(const struct frame *frame, uint64_t slot)
 {
@@ -152,8 +159,8 @@ static void write_slot(const struct frame *frame, uint64_t slot, ir_ref ref)
     memcpy(slot_bytes(frame, slot), &frame->values[ref], ir_type_size(frame->isa->slots[slot].type));
 }
 
-/* Brings memory up to the state before the instruction being executed. Later values of a slot overwrite earlier ones: values
-   are never read from memory here. */
+/* Brings memory up to the state before the instruction being executed. Later values of a slot overwrite earlier ones:
+   values are never read from memory here. */
 static void write_state(const struct frame *frame)
 {
     const struct ir *ir = &frame->program->ir;
@@ -173,7 +180,7 @@ static void write_state(const struct frame *frame)
     }
 }
 
-/* ---- execution --------------------------------------------------------------------------------------------------------- */
+/* ---- execution -------------------------------------------------------------------------------------------------- */
 
 static void fetch_arguments(const struct frame *frame, const struct ir_insn *insn, union interp_value arg[4])
 {
@@ -342,7 +349,8 @@ static void interp_enter(void *backend, struct cpu *cpu, const struct region *re
     if (program->nvalues > sizeof few / sizeof *few) {
         frame.values = aligned_alloc(16, program->nvalues * sizeof *few);
         if (!frame.values) {
-            fprintf(stderr, "dragoman: out of memory while interpreting (%zu bytes); free memory or lower the region size\n",
+            fprintf(stderr,
+                    "dragoman: out of memory while interpreting (%zu bytes); free memory or lower the region size\n",
                     program->nvalues * sizeof *few);
             exit(1);
         }
@@ -366,7 +374,7 @@ static void interp_enter(void *backend, struct cpu *cpu, const struct region *re
     }
 }
 
-/* ---- faults ------------------------------------------------------------------------------------------------------------- */
+/* ---- faults ----------------------------------------------------------------------------------------------------- */
 
 static bool interp_fixup(void *backend, struct cpu *cpu, int sig, uint64_t fault_address, ucontext_t *uc)
 {
@@ -390,7 +398,10 @@ static bool interp_recover(void *backend, struct cpu *cpu, ucontext_t *uc)
     return true;
 }
 
-static __attribute__((noreturn)) void jump_out(struct frame *frame) { _longjmp(frame->out, 1); }
+static __attribute__((noreturn)) void jump_out(struct frame *frame)
+{
+    _longjmp(frame->out, 1);
+}
 
 /* The handler is left first, in the ordinary way: that restores the signal mask and the guest's MXCSR. */
 static void interp_leave(void *backend, struct cpu *cpu, ucontext_t *uc)

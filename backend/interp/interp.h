@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * The reference interpreter: executes a region's IR as it stands. It is there to be obviously right, for the tests to compare
- * a code generator with, and for hosts that lack what the code generator needs. Floating point goes through softfp alone, in the
- * environment of the host's MXCSR, into which enter() loads the guest's.
+ * The reference interpreter: executes a region's IR as it stands. It is there to be obviously right, for the tests to
+ * compare a code generator with, and for hosts that lack what the code generator needs. Floating point goes through
+ * softfp alone, in the environment of the host's MXCSR, into which enter() loads the guest's.
  *
  *   interp.c  the backend's interface, control flow, guest state
  *   int.c     integer, flags and scalar operations
@@ -41,6 +41,7 @@ void interp_access(const struct ir_insn *insn, const union interp_value arg[4], 
 void interp_fence(const struct ir_insn *insn);
 
 /** CALL */
-void interp_call(const struct ir_insn *insn, struct cpu *cpu, const union interp_value arg[4], union interp_value *result);
+void interp_call(const struct ir_insn *insn, struct cpu *cpu, const union interp_value arg[4],
+                 union interp_value *result);
 
 #endif

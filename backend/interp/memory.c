@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Guest memory: host accesses at the guest's address, one for each guest access so that it is as atomic as the guest expects.
- * x86 orders loads with loads and stores with stores, so an acquire needs nothing and a release, which must not be overtaken by a
- * later acquire, is an exchange (Arm ARM DDI 0487, B2.3).
+ * Guest memory: host accesses at the guest's address, one for each guest access so that it is as atomic as the guest
+ * expects. x86 orders loads with loads and stores with stores, so an acquire needs nothing and a release, which must
+ * not be overtaken by a later acquire, is an exchange (Arm ARM DDI 0487, B2.3).
  */
 #include <string.h>
 
@@ -17,7 +17,10 @@ static uint64_t guest_address(const struct ir_insn *insn, const union interp_val
     return address;
 }
 
-static uint64_t low_bytes(uint64_t value, unsigned size) { return size == 8 ? value : value & ((UINT64_C(1) << size * 8) - 1); }
+static uint64_t low_bytes(uint64_t value, unsigned size)
+{
+    return size == 8 ? value : value & ((UINT64_C(1) << size * 8) - 1);
+}
 
 static uint64_t sign_extend(uint64_t value, unsigned size)
 {
@@ -43,13 +46,13 @@ static uint64_t load(uint64_t address, unsigned size)
 static bool compare_exchange(uint64_t address, unsigned size, uint64_t *expected, uint64_t desired)
 {
     bool stored;
-#define CASE(type)                                                                                            \
-    {                                                                                                         \
-        type old = (type)*expected;                                                                           \
-        stored = __atomic_compare_exchange_n((type *)address, &old, (type)desired, false, __ATOMIC_SEQ_CST,   \
-                                             __ATOMIC_SEQ_CST);                                               \
-        *expected = old;                                                                                      \
-        break;                                                                                                \
+#define CASE(type)                                                                                                     \
+    {                                                                                                                  \
+        type old = (type)*expected;                                                                                    \
+        stored = __atomic_compare_exchange_n((type *)address, &old, (type)desired, false, __ATOMIC_SEQ_CST,            \
+                                             __ATOMIC_SEQ_CST);                                                        \
+        *expected = old;                                                                                               \
+        break;                                                                                                         \
     }
     switch (size) {
     case 1:
@@ -69,7 +72,8 @@ static bool compare_exchange_16(uint64_t address, union interp_value *expected, 
 {
     bool stored;
     __asm__ volatile("lock cmpxchg16b %[memory]"
-                     : [memory] "+m"(*(__m128i *)address), "+a"(expected->half[0]), "+d"(expected->half[1]), "=@ccz"(stored)
+                     : [memory] "+m"(*(__m128i *)address), "+a"(expected->half[0]), "+d"(expected->half[1]),
+                       "=@ccz"(stored)
                      : "b"(desired->half[0]), "c"(desired->half[1])
                      : "memory");
     return stored;
@@ -91,12 +95,12 @@ static void execute_load(const struct ir_insn *insn, uint64_t address, union int
 static void execute_store(const struct ir_insn *insn, uint64_t address, const union interp_value *value)
 {
     bool ordered = insn->mode & IR_MEM_ORDERED;
-#define CASE(type)                                                                      \
-    if (ordered) {                                                                      \
-        __atomic_store_n((type *)address, (type)value->u64, __ATOMIC_SEQ_CST);          \
-    } else {                                                                            \
-        __atomic_store_n((type *)address, (type)value->u64, __ATOMIC_RELEASE);          \
-    }                                                                                   \
+#define CASE(type)                                                                                                     \
+    if (ordered) {                                                                                                     \
+        __atomic_store_n((type *)address, (type)value->u64, __ATOMIC_SEQ_CST);                                         \
+    } else {                                                                                                           \
+        __atomic_store_n((type *)address, (type)value->u64, __ATOMIC_RELEASE);                                         \
+    }                                                                                                                  \
     break
     switch (insn->size) {
     case 1:

@@ -28,15 +28,27 @@ static uint64_t sign_extend(uint64_t value, unsigned size)
     return (uint64_t)((int64_t)(value << unused) >> unused);
 }
 
-/* ---- the same on every lane ------------------------------------------------------------------------------------------ */
+/* ---- the same on every lane ------------------------------------------------------------------------------------- */
 
-static uint64_t shift_left(uint64_t value, unsigned amount) { return amount > 63 ? 0 : value << amount; }
+static uint64_t shift_left(uint64_t value, unsigned amount)
+{
+    return amount > 63 ? 0 : value << amount;
+}
 
-static uint64_t shift_right(uint64_t value, unsigned amount) { return amount > 63 ? 0 : value >> amount; }
+static uint64_t shift_right(uint64_t value, unsigned amount)
+{
+    return amount > 63 ? 0 : value >> amount;
+}
 
-static uint64_t shift_right_signed(int64_t value, unsigned amount) { return (uint64_t)(value >> (amount > 63 ? 63 : amount)); }
+static uint64_t shift_right_signed(int64_t value, unsigned amount)
+{
+    return (uint64_t)(value >> (amount > 63 ? 63 : amount));
+}
 
-static __int128 clamp(__int128 value, __int128 low, __int128 high) { return value < low ? low : value > high ? high : value; }
+static __int128 clamp(__int128 value, __int128 low, __int128 high)
+{
+    return value < low ? low : value > high ? high : value;
+}
 
 static uint64_t saturate_signed(__int128 value, unsigned size)
 {
@@ -49,7 +61,10 @@ static uint64_t saturate_unsigned(__int128 value, unsigned size)
     return (uint64_t)clamp(value, 0, ((__int128)1 << size * 8) - 1);
 }
 
-static uint64_t all_ones_if(bool condition) { return -(uint64_t)condition; }
+static uint64_t all_ones_if(bool condition)
+{
+    return -(uint64_t)condition;
+}
 
 static void eval_lanes1(const struct ir_insn *insn, const union interp_value arg[4], union interp_value *result)
 {
@@ -183,7 +198,7 @@ static void eval_logic(const struct ir_insn *insn, const union interp_value arg[
     }
 }
 
-/* ---- moving lanes ------------------------------------------------------------------------------------------------------ */
+/* ---- moving lanes ----------------------------------------------------------------------------------------------- */
 
 static void eval_duplicate(const struct ir_insn *insn, const union interp_value arg[4], union interp_value *result)
 {
@@ -265,7 +280,7 @@ static void eval_low64(const struct ir_insn *insn, const union interp_value arg[
     result->u64 = arg[0].u64;
 }
 
-/* ---- between lane sizes ------------------------------------------------------------------------------------------------ */
+/* ---- between lane sizes ----------------------------------------------------------------------------------------- */
 
 static void eval_widen(const struct ir_insn *insn, const union interp_value arg[4], union interp_value *result)
 {
@@ -318,7 +333,8 @@ static void eval_add_pairs(const struct ir_insn *insn, const union interp_value 
     }
 }
 
-static void eval_multiply_carryless(const struct ir_insn *insn, const union interp_value arg[4], union interp_value *result)
+static void eval_multiply_carryless(const struct ir_insn *insn, const union interp_value arg[4],
+                                    union interp_value *result)
 {
     uint64_t a = arg[0].half[insn->imm & 1], b = arg[1].half[insn->imm >> 1 & 1];
     unsigned __int128 product = 0;
@@ -330,7 +346,7 @@ static void eval_multiply_carryless(const struct ir_insn *insn, const union inte
     memcpy(result, &product, sizeof product);
 }
 
-/* ---- AES (FIPS 197): byte i of a vector is row i % 4, column i / 4 of the state ---------------------------------------- */
+/* ---- AES (FIPS 197): byte i of a vector is row i % 4, column i / 4 of the state --------------------------------- */
 
 /* In GF(2^8) modulo x^8 + x^4 + x^3 + x + 1. */
 static uint8_t field_multiply(uint8_t a, uint8_t b)
@@ -356,7 +372,10 @@ static uint8_t field_inverse(uint8_t a)
     return product;
 }
 
-static uint8_t rotate_left(uint8_t a, unsigned n) { return (uint8_t)(a << n | a >> (8 - n)); }
+static uint8_t rotate_left(uint8_t a, unsigned n)
+{
+    return (uint8_t)(a << n | a >> (8 - n));
+}
 
 static uint8_t substitute(uint8_t a)
 {

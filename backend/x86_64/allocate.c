@@ -17,7 +17,7 @@
 #include "backend/x86_64/emit.h"
 #include "backend/x86_64/select.h"
 
-enum { CLASS_GPR, CLASS_XMM, NREGS = 16, MAX_CLOBBERS = 64, MAX_LOOPS = 256 };
+enum { CLASS_GPR, CLASS_XMM, NREGS = 16, MAX_CLOBBERS = 64, MAX_LOOPS = 256, MAX_SINK_BLOCKS = 512 };
 
 struct loop {
     uint32_t start, end; /* positions */
@@ -28,7 +28,8 @@ struct allocation {
     float *weight;       /* of each value */
     uint32_t capacity;
     ir_ref active[2][NREGS];        /* value in the register, IR_NONE: free */
-    uint32_t spill_until[CPU_SPILL_SLOTS]; /* last position at which the unit is taken */
+    ir_ref spilled[CPU_SPILL_SLOTS]; /* the unit's tenants, linked by next_tenant; IR_NONE ends */
+    ir_ref *next_tenant;            /* of each value */
     uint32_t spill_used;            /* units ever taken in this compilation */
     uint32_t clobbers[MAX_CLOBBERS]; /* positions where RBX and RCX are needed by the operation */
     uint32_t nclobbers;
@@ -42,12 +43,95 @@ struct allocation {
     uint32_t nbound;
     uint32_t set_block[256]; /* slot was SET in this block (number + 1) */
     bool overflow;           /* more clobbers or loops than there is room for */
+
+    /* Regions of several blocks: where each GET is loaded (place_gets). */
+    bool sink;
+    uint32_t *get_block;     /* of each GET; IR_NONE: not used yet */
+    ir_ref *next_get;        /* list of a block's GETs */
+    ir_ref first_get[MAX_SINK_BLOCKS];
+    uint32_t idom[MAX_SINK_BLOCKS], rank[MAX_SINK_BLOCKS]; /* immediate dominator; index in ir.order */
 };
 
 static const uint8_t gpr_order[] = {RBX, RCX, RSI, RDI, R8, R9, R10, R11, R12, R13, R14, R15};
 enum { NGPR = sizeof gpr_order, NXMM = 13 };
 
 static int value_class(const struct ir_insn *insn) { return insn->type == IR_I32 || insn->type == IR_I64 ? CLASS_GPR : CLASS_XMM; }
+
+/* ---- dominators and GETs -------------------------------------------------------------------------------------------------- */
+
+static uint32_t common_dominator(const struct allocation *al, uint32_t a, uint32_t b)
+{
+    if (a == IR_NONE)
+        return b;
+    while (a != b) {
+        while (al->rank[a] > al->rank[b])
+            a = al->idom[a];
+        while (al->rank[b] > al->rank[a])
+            b = al->idom[b];
+    }
+    return a;
+}
+
+/* Cooper, Harvey, Kennedy: "A Simple, Fast Dominance Algorithm". ir.order is a reverse postorder. */
+static void find_dominators(struct allocation *al, const struct ir *ir)
+{
+    for (uint32_t o = 0; o < ir->nblocks; o++) {
+        al->rank[ir->order[o]] = o;
+        al->idom[o] = al->first_get[o] = IR_NONE;
+    }
+    al->idom[0] = 0;
+    for (bool changed = true; changed;) {
+        uint32_t before[MAX_SINK_BLOCKS];
+        memcpy(before, al->idom, ir->nblocks * sizeof *before);
+        for (uint32_t o = 0; o < ir->nblocks; o++) {
+            uint32_t b = ir->order[o];
+            if (al->idom[b] == IR_NONE || ir->blocks[b].first == ir->blocks[b].end)
+                continue;
+            for (unsigned s = 0; s < 2; s++) {
+                uint32_t t = ir->blocks[b].succ[s].target;
+                if (t != IR_NONE && t != 0)
+                    al->idom[t] = al->idom[t] == IR_NONE ? b : common_dominator(al, al->idom[t], b);
+            }
+        }
+        changed = memcmp(before, al->idom, ir->nblocks * sizeof *before) != 0;
+    }
+}
+
+/*
+ * Memory holds the entry values throughout the region, so a GET may be loaded anywhere: in the block that dominates its
+ * uses, or above the loops around that, so that a way through the region that does not need it does not pay for it.
+ */
+static void place_gets(struct emit *e)
+{
+    struct allocation *al = e->allocation;
+    const struct ir *ir = e->ir;
+    for (uint32_t i = ir->blocks[0].first; i < ir->blocks[0].end; i++) {
+        if (ir->insns[i].op != IR_GET || al->get_block[i] == IR_NONE)
+            continue;
+        uint32_t best = al->get_block[i];
+        for (uint32_t b = best; b != 0; b = al->idom[b])
+            if (ir->blocks[al->idom[b]].loop_depth < ir->blocks[best].loop_depth)
+                best = al->idom[b];
+        al->get_block[i] = best;
+        if (best == 0)
+            continue;
+        al->next_get[i] = al->first_get[best];
+        al->first_get[best] = i;
+        e->values[i].start = 2 * al->position[ir->blocks[best].first] - 1;
+    }
+}
+
+ir_ref allocation_first_get(const struct emit *e, uint32_t block)
+{
+    return e->allocation->sink ? e->allocation->first_get[block] : IR_NONE;
+}
+
+ir_ref allocation_next_get(const struct emit *e, ir_ref get) { return e->allocation->next_get[get]; }
+
+bool allocation_get_is_elsewhere(const struct emit *e, ir_ref get)
+{
+    return e->allocation->sink && e->allocation->get_block[get] != 0;
+}
 
 /* ---- intervals --------------------------------------------------------------------------------------------------------- */
 
@@ -72,8 +156,12 @@ static void extend(struct emit *e, ir_ref v, uint32_t pos, uint32_t block, float
         if (value->end < pos)
             value->end = pos;
         al->weight[v] += weight;
-        if (insn->op == IR_GET && al->set_block[insn->imm] == block + 1)
-            value->slot_unsafe = true;
+        if (insn->op == IR_GET) {
+            if (al->set_block[insn->imm] == block + 1)
+                value->slot_unsafe = true;
+            if (al->sink)
+                al->get_block[v] = common_dominator(al, al->get_block[v], block);
+        }
         return;
     }
 }
@@ -100,6 +188,14 @@ static void open_binding(struct emit *e, unsigned slot, ir_ref value, uint32_t a
         al->bound_slots[al->nbound++] = (uint8_t)slot;
     al->bound[slot].value = value;
     al->bound[slot].at = at;
+}
+
+static void add_hint(struct value *value, ir_ref v)
+{
+    if (value->hint == IR_NONE)
+        value->hint = v;
+    else if (value->hint2 == IR_NONE)
+        value->hint2 = v;
 }
 
 static void scan_block(struct emit *e, uint32_t b, uint32_t *k)
@@ -170,10 +266,8 @@ static void scan_block(struct emit *e, uint32_t b, uint32_t *k)
                 arg = emit_insn(e, arg)->arg[0];
             while (ir->insns[param].op == IR_NOP)
                 param++;
-            if (e->values[arg].hint == IR_NONE)
-                e->values[arg].hint = param;
-            if (e->values[param].hint == IR_NONE)
-                e->values[param].hint = arg;
+            add_hint(&e->values[arg], param);
+            add_hint(&e->values[param], arg);
             param++;
         }
     }
@@ -222,9 +316,44 @@ static void stretch_over_loops(struct emit *e)
 
 /* ---- the scan ---------------------------------------------------------------------------------------------------------- */
 
-static bool place_in_memory(struct emit *e, ir_ref v)
+static bool unit_is_free(const struct emit *e, uint32_t unit, const struct value *value)
+{
+    const struct allocation *al = e->allocation;
+    for (ir_ref t = al->spilled[unit]; t != IR_NONE; t = al->next_tenant[t])
+        if (e->values[t].start <= value->end && value->start <= e->values[t].end)
+            return false;
+    return true;
+}
+
+static bool take_units(struct emit *e, ir_ref v, uint32_t unit)
 {
     struct allocation *al = e->allocation;
+    struct value *value = &e->values[v];
+    unsigned units = emit_insn(e, v)->type == IR_V128 ? 2 : 1;
+    if (unit % units || unit + units > CPU_SPILL_SLOTS)
+        return false;
+    while (al->spill_used < unit + units)
+        al->spilled[al->spill_used++] = IR_NONE;
+    /* Both halves of a pair have the same tenants or none: scalars and pairs do not share units. */
+    if (!unit_is_free(e, unit, value) || (units == 2 && al->spilled[unit + 1] != al->spilled[unit]))
+        return false;
+    if (units == 1 && (unit ^ 1) < al->spill_used && al->spilled[unit] != IR_NONE && al->spilled[unit] == al->spilled[unit ^ 1])
+        return false;
+    al->next_tenant[v] = al->spilled[unit];
+    al->spilled[unit] = v;
+    if (units == 2)
+        al->spilled[unit + 1] = v;
+    value->place = PLACE_SPILL;
+    value->index = unit;
+    return true;
+}
+
+/*
+ * A parameter and what is passed for it are best in one unit, then the edge moves nothing: the values that a guest register
+ * has one after the other so come to share a home.
+ */
+static bool place_in_memory(struct emit *e, ir_ref v)
+{
     struct value *value = &e->values[v];
     const struct ir_insn *insn = emit_insn(e, v);
     if (insn->op == IR_GET && !value->slot_unsafe) {
@@ -232,19 +361,16 @@ static bool place_in_memory(struct emit *e, ir_ref v)
         value->index = (uint32_t)insn->imm;
         return true;
     }
-    unsigned units = insn->type == IR_V128 ? 2 : 1;
-    for (uint32_t u = 0; u + units <= CPU_SPILL_SLOTS; u += units) {
-        if (u + units > al->spill_used) {
-            for (; al->spill_used < u + units; al->spill_used++)
-                al->spill_until[al->spill_used] = 0;
-        }
-        if (al->spill_until[u] < value->start && al->spill_until[u + units - 1] < value->start) {
-            al->spill_until[u] = al->spill_until[u + units - 1] = value->end;
-            value->place = PLACE_SPILL;
-            value->index = u;
+    for (unsigned k = 0; k < 2; k++) {
+        ir_ref hint = k == 0 ? value->hint : value->hint2;
+        if (hint != IR_NONE && e->values[hint].place == PLACE_SPILL &&
+            (emit_insn(e, hint)->type == IR_V128) == (insn->type == IR_V128) && take_units(e, v, e->values[hint].index))
             return true;
-        }
     }
+    unsigned units = insn->type == IR_V128 ? 2 : 1;
+    for (uint32_t u = 0; u < CPU_SPILL_SLOTS; u += units)
+        if (take_units(e, v, u))
+            return true;
     return false;
 }
 
@@ -316,6 +442,12 @@ static ir_ref operand_hint(struct emit *e, ir_ref ref)
     return v;
 }
 
+static bool hint_is_free(const struct emit *e, ir_ref hint, int class, uint32_t start)
+{
+    return hint != IR_NONE && e->values[hint].place == PLACE_REG && value_class(emit_insn(e, hint)) == class &&
+           register_free(e, class, e->values[hint].reg, start);
+}
+
 static bool allocate_value(struct emit *e, ir_ref ref)
 {
     struct allocation *al = e->allocation;
@@ -327,8 +459,8 @@ static bool allocate_value(struct emit *e, ir_ref ref)
         al->weight[ref] < 1.5f && e->backend->options.fold)
         return place_in_memory(e, ref);
     ir_ref hint = value->hint;
-    if (hint == IR_NONE || e->values[hint].place != PLACE_REG || !register_free(e, class, e->values[hint].reg, value->start))
-        hint = operand_hint(e, ref);
+    if (!hint_is_free(e, hint, class, value->start))
+        hint = hint_is_free(e, value->hint2, class, value->start) ? value->hint2 : operand_hint(e, ref);
     unsigned reg = take_register(e, class, value->start, value->end, hint, spill_cost(e, ref), &failed);
     if (reg == GPR_NONE)
         return place_in_memory(e, ref) && !failed;
@@ -359,8 +491,11 @@ static void reserve(struct emit *e)
         al->capacity = e->ir->ninsns + e->ir->ninsns / 2;
         al->position = realloc(al->position, al->capacity * sizeof *al->position);
         al->weight = realloc(al->weight, al->capacity * sizeof *al->weight);
+        al->next_tenant = realloc(al->next_tenant, al->capacity * sizeof *al->next_tenant);
+        al->get_block = realloc(al->get_block, al->capacity * sizeof *al->get_block);
+        al->next_get = realloc(al->next_get, al->capacity * sizeof *al->next_get);
     }
-    if (!al || !al->position || !al->weight) {
+    if (!al || !al->position || !al->weight || !al->next_tenant || !al->get_block || !al->next_get) {
         fputs("dragoman: out of memory while translating\n", stderr);
         _exit(1);
     }
@@ -381,18 +516,30 @@ bool allocate_registers(struct emit *e)
     al->overflow = false;
     for (uint32_t i = 0; i < ir->ninsns; i++)
         e->values[i].start = e->values[i].end = 0;
+    al->sink = ir->nblocks > 3 && ir->nblocks <= MAX_SINK_BLOCKS && e->backend->options.fold;
+    if (al->sink) {
+        find_dominators(al, ir);
+        memset(al->get_block, 0xff, ir->ninsns * sizeof *al->get_block);
+    }
     uint32_t k = 1;
     for (uint32_t o = 0; o < ir->nblocks; o++)
         scan_block(e, ir->order[o], &k);
+    if (al->sink)
+        place_gets(e);
     stretch_over_loops(e);
     if (al->overflow)
         return false;
     for (uint32_t o = 0; o < ir->nblocks; o++) {
         const struct ir_block *block = &ir->blocks[ir->order[o]];
+        for (ir_ref g = allocation_first_get(e, ir->order[o]); g != IR_NONE; g = al->next_get[g])
+            if (!allocate_value(e, g))
+                return false;
         for (uint32_t i = block->first; i < block->end; i++) {
             const struct ir_insn *insn = &ir->insns[i];
             struct value *value = &e->values[i];
             value->extra = GPR_NONE;
+            if (insn->op == IR_GET && allocation_get_is_elsewhere(e, i))
+                continue;
             bool extra = insn->op == IR_CAS || insn->op == IR_RMW || insn->op == IR_STORE_EXCL;
             if (insn->type != IR_VOID && insn->op != IR_CONST && !value->folded && !value->alias && value->end) {
                 value->must_reg |= extra; /* else the extra register might evict it from an operand's */
@@ -422,6 +569,9 @@ void allocation_free(struct emit *e)
     if (e->allocation) {
         free(e->allocation->position);
         free(e->allocation->weight);
+        free(e->allocation->next_tenant);
+        free(e->allocation->get_block);
+        free(e->allocation->next_get);
         free(e->allocation);
         e->allocation = NULL;
     }

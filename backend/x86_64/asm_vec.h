@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * VEX instruction forms by their mnemonics, 128 bits or scalar: `vaddsd(a, dst, src1, src2)` with the operand that may be
- * memory as a struct asm_operand, operands in Intel's order. The rows are in asm_vec.inc; each also defines its opcode word,
- * X86_vaddsd, for tables that choose one by lane size. VEX memory operands need no alignment (but vmovaps').
+ * VEX instruction forms by their mnemonics, 128 bits or scalar: `vaddsd(a, dst, src1, src2)` with the operand that
+ * may be memory as a struct asm_operand, operands in Intel's order. The rows are in asm_vec.inc; each also defines
+ * its opcode word, X86_vaddsd, for tables that choose one by lane size. VEX memory operands need no alignment (but
+ * vmovaps').
  */
 #ifndef DRAGOMAN_BACKEND_X86_64_ASM_VEC_H
 #define DRAGOMAN_BACKEND_X86_64_ASM_VEC_H
@@ -40,7 +41,8 @@ static inline void vex_rvm(struct assembler *a, uint32_t op, unsigned dst, unsig
 {
     asm_vex_ro(a, op, 0, dst, x, y, 0);
 }
-static inline void vex_rvmi(struct assembler *a, uint32_t op, unsigned dst, unsigned x, struct asm_operand y, unsigned imm)
+static inline void vex_rvmi(struct assembler *a, uint32_t op, unsigned dst, unsigned x, struct asm_operand y,
+                            unsigned imm)
 {
     asm_vex_ro(a, op, 0, dst, x, y, 1);
     asm_u8(a, imm);
@@ -59,7 +61,8 @@ static inline void vex_vmi(struct assembler *a, uint32_t op, unsigned digit, uns
     asm_vex_rr(a, op, 0, digit, dst, x);
     asm_u8(a, imm);
 }
-static inline void vex_rvmr(struct assembler *a, uint32_t op, unsigned dst, unsigned x, struct asm_operand y, unsigned mask)
+static inline void vex_rvmr(struct assembler *a, uint32_t op, unsigned dst, unsigned x, struct asm_operand y,
+                            unsigned mask)
 {
     asm_vex_ro(a, op, 0, dst, x, y, 1);
     asm_u8(a, mask << 4);
@@ -142,7 +145,8 @@ static inline void vpextr(struct assembler *a, unsigned bytes, struct asm_operan
     vex_rmi(a, X86_OP(X86_MAP_0F3A, X86_66, byte) | (bytes == 8 ? X86_W : 0), x, dst, lane);
 }
 /** vpinsrb, w, d, q dst, x, r/m, lane */
-static inline void vpinsr(struct assembler *a, unsigned bytes, unsigned dst, unsigned x, struct asm_operand y, unsigned lane)
+static inline void vpinsr(struct assembler *a, unsigned bytes, unsigned dst, unsigned x, struct asm_operand y,
+                          unsigned lane)
 {
     uint32_t op = bytes == 1 ? X86_OP(X86_MAP_0F3A, X86_66, 0x20)
                 : bytes == 2 ? X86_OP(X86_MAP_0F, X86_66, 0xc4)

@@ -402,7 +402,8 @@ static void emit_insn_code(struct emit *e, ir_ref ref)
         e->flags_of = IR_NONE;
     switch (insn->op) {
     case IR_GET:
-        emit_get(e, ref);
+        if (!allocation_get_is_elsewhere(e, ref))
+            emit_get(e, ref);
         break;
     case IR_SET:
         emit_set(e, insn);
@@ -432,6 +433,8 @@ static void emit_block(struct emit *e, uint32_t number)
     e->flags_of = IR_NONE;
     emit_block_start(e, number);
     begin_block_state(e, block);
+    for (ir_ref g = allocation_first_get(e, number); g != IR_NONE; g = allocation_next_get(e, g))
+        emit_get(e, g);
     for (uint32_t i = block->first; i < block->end; i++)
         emit_insn_code(e, i);
 }

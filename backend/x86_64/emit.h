@@ -43,7 +43,7 @@ struct value {
     uint32_t index;
     uint32_t uses; /* number of uses, all kinds */
     uint32_t start, end; /* live interval in positions (allocate.c) */
-    ir_ref hint;   /* value whose register would be welcome, IR_NONE */
+    ir_ref hint, hint2; /* values whose place would be welcome, IR_NONE */
 };
 
 struct emit;

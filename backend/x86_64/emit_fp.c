@@ -4,9 +4,9 @@
  *
  * Each operation is the host's instruction and a test of its result. Two things differ between the architectures:
  *   - NaNs (Arm ARM DDI 0487, FPProcessNaNs; Intel SDM volume 1, table 4-7): any NaN result takes the exact path.
- *   - Tininess: Arm detects it before rounding, SSE after. The status differs only when a tiny result is rounded up to the
- *     smallest normal number, so a result of just that takes the exact path too, in operations that can be tiny and inexact.
- *     Sums cannot: a tiny sum is exact.
+ *   - Tininess: Arm detects it before rounding, SSE after. The status differs only when a tiny result is rounded up
+ *     to the smallest normal number, so a result of just that takes the exact path too, in operations that can be
+ *     tiny and inexact. Sums cannot: a tiny sum is exact.
  */
 #include "backend/x86_64/emit_vec.h"
 
@@ -22,7 +22,7 @@ unsigned fp_result(struct emit *e, ir_ref ref)
     return dst;
 }
 
-/* ---- tests of a result -------------------------------------------------------------------------------------------------- */
+/* ---- tests of a result ----------------------------------------------------------------------------------------- */
 
 /* Branches to the exact path when the scalar in `result` is a NaN, or with `tiny` the smallest normal number. */
 static void check_result(struct emit *e, ir_ref ref, unsigned result, bool tiny)
@@ -41,7 +41,7 @@ static void check_result(struct emit *e, ir_ref ref, unsigned result, bool tiny)
     emit_later_jcc(e, tiny ? JE : JP, emit_exact, ref)->regs[0] = (uint8_t)result;
 }
 
-/* ---- arithmetic --------------------------------------------------------------------------------------------------------- */
+/* ---- arithmetic ------------------------------------------------------------------------------------------------ */
 
 void fp_binary(struct emit *e, ir_ref ref, uint32_t opcode, unsigned dst, bool commutes)
 {
@@ -96,8 +96,9 @@ static void fused(struct emit *e, ir_ref ref)
     emit_done(e, ref, r);
 }
 
-/* Intel's minimum and maximum yield the second operand when both are zeros, hence both orders: -0 is the smaller one when the
-   bits of both are ORed, +0 the larger one when they are ANDed. The test comes first as they signal for quiet NaNs. */
+/* Intel's minimum and maximum yield the second operand when both are zeros, hence both orders: -0 is the smaller one
+   when the bits of both are ORed, +0 the larger one when they are ANDed. The test comes first as they signal for
+   quiet NaNs. */
 static void minmax(struct emit *e, ir_ref ref)
 {
     struct assembler *a = &e->as;
@@ -120,11 +121,12 @@ void fp_sign(struct emit *e, ir_ref ref)
     const struct ir_insn *insn = emit_insn(e, ref);
     bool negate = insn->op == IR_FNEG || insn->op == IR_VFNEG;
     unsigned bytes = fp_bytes(fp_kind(insn)), r = xmm_dst(e, ref), x = arg_xmm(e, ref, 0, XT0);
-    vex_rvm(&e->as, negate ? X86_vxorps : X86_vandps, r, x, pool_splat(e, bytes, negate ? FP_SIGN(bytes) : FP_ABS(bytes)));
+    vex_rvm(&e->as, negate ? X86_vxorps : X86_vandps, r, x,
+            pool_splat(e, bytes, negate ? FP_SIGN(bytes) : FP_ABS(bytes)));
     emit_done(e, ref, r);
 }
 
-/* ---- rounding to integral ----------------------------------------------------------------------------------------------- */
+/* ---- rounding to integral -------------------------------------------------------------------------------------- */
 
 void fp_vround(struct emit *e, enum fp_kind kind, unsigned dst, unsigned x, unsigned imm)
 {
@@ -152,7 +154,8 @@ void fp_round_away(struct emit *e, enum fp_kind kind, unsigned dst, unsigned x)
     unsigned bytes = fp_bytes(kind);
     bool wide = bytes == 8;
     const unsigned truncate = ROUND_QUIET | 3;
-    /* XT0 = |x|, or 0 where |x| is so large that it is integral, or infinite, or a NaN: compared as integers, to be silent. */
+    /* XT0 = |x|, or 0 where |x| is so large that it is integral, or infinite, or a NaN: compared as integers, to be
+       silent. */
     vandps(a, XT0, x, pool_splat(e, bytes, FP_ABS(bytes)));
     load_splat(e, XT1, bytes, wide ? UINT64_C(0x4330000000000000) : UINT64_C(0x4b000000)); /* 2^52, 2^23 */
     vex_rvm(a, wide ? X86_vpcmpgtq : X86_vpcmpgtd, XT1, XT1, asm_reg(XT0));
@@ -160,7 +163,8 @@ void fp_round_away(struct emit *e, enum fp_kind kind, unsigned dst, unsigned x)
     /* XT0 = 1 with x's sign where the fraction is at least a half, else 0 with x's sign. */
     fp_vround(e, kind, XT1, XT0, truncate);
     vex_rvm(a, sub[kind], XT0, XT0, asm_reg(XT1));
-    vex_rvmi(a, cmp[kind], XT0, XT0, pool_splat(e, bytes, wide ? UINT64_C(0x3fe0000000000000) : UINT64_C(0x3f000000)), CMP_GE_OQ);
+    vex_rvmi(a, cmp[kind], XT0, XT0, pool_splat(e, bytes, wide ? UINT64_C(0x3fe0000000000000) : UINT64_C(0x3f000000)),
+             CMP_GE_OQ);
     vandps(a, XT0, XT0, pool_splat(e, bytes, wide ? UINT64_C(0x3ff0000000000000) : UINT64_C(0x3f800000)));
     vandps(a, XT1, x, pool_splat(e, bytes, FP_SIGN(bytes)));
     vorps(a, XT0, XT0, asm_reg(XT1));
@@ -184,11 +188,12 @@ void fp_rint(struct emit *e, ir_ref ref)
     emit_done(e, ref, r);
 }
 
-/* ---- comparisons -------------------------------------------------------------------------------------------------------- */
+/* ---- comparisons ----------------------------------------------------------------------------------------------- */
 
 /*
- * How EFLAGS after (v)ucomis x, y, with ZF PF CF: greater 000, less 001, equal 100, unordered 111, tell the conditions after
- * an Arm comparison, NZCV: greater 0010, less 1000, equal 0110, unordered 0011. `swap`: compare y with x.
+ * How EFLAGS after (v)ucomis x, y, with ZF PF CF: greater 000, less 001, equal 100, unordered 111, tell the
+ * conditions after an Arm comparison, NZCV: greater 0010, less 1000, equal 0110, unordered 0011. `swap`: compare y
+ * with x.
  */
 static const struct {
     uint8_t condition;
@@ -268,7 +273,7 @@ static void fcmp_packed(struct emit *e, ir_ref ref)
     emit_done(e, ref, dst);
 }
 
-/* ---- moves -------------------------------------------------------------------------------------------------------------- */
+/* ---- moves ----------------------------------------------------------------------------------------------------- */
 
 static void low_lane(struct emit *e, ir_ref ref)
 {
@@ -309,7 +314,7 @@ static void bitcast(struct emit *e, ir_ref ref)
     emit_done(e, ref, r);
 }
 
-/* ---- between the formats ------------------------------------------------------------------------------------------------ */
+/* ---- between the formats --------------------------------------------------------------------------------------- */
 
 static void convert(struct emit *e, ir_ref ref)
 {

@@ -5,7 +5,7 @@
  */
 #include "backend/x86_64/emit_vec.h"
 
-/* ---- from integers ------------------------------------------------------------------------------------------------------ */
+/* ---- from integers --------------------------------------------------------------------------------------------- */
 
 /* The host's conversion keeps the upper part of another register: one that depends on nothing. */
 static void convert_signed(struct emit *e, bool wide_result, unsigned w, unsigned dst, struct asm_operand x)
@@ -53,10 +53,10 @@ void fp_from_integer(struct emit *e, ir_ref ref)
     emit_done(e, ref, r);
 }
 
-/* ---- to integers -------------------------------------------------------------------------------------------------------- */
+/* ---- to integers ----------------------------------------------------------------------------------------------- */
 
-/* The register `regs[0]` holds the smallest integer, because that is the result, or by overflow: by the sign of the source
-   it is right, or becomes the largest; a NaN gives 0. */
+/* The register `regs[0]` holds the smallest integer, because that is the result, or by overflow: by the sign of the
+   source it is right, or becomes the largest; a NaN gives 0. */
 static void later_saturate(struct emit *e, const struct later *l)
 {
     struct assembler *a = &e->as;
@@ -75,14 +75,15 @@ static void later_saturate(struct emit *e, const struct later *l)
 }
 
 /* Converts scalar x of `bytes` to an integer of width w, rounding as MXCSR says or toward zero. */
-static void convert_to_signed(struct emit *e, unsigned bytes, bool truncate, unsigned w, unsigned dst, struct asm_operand x)
+static void convert_to_signed(struct emit *e, unsigned bytes, bool truncate, unsigned w, unsigned dst,
+                              struct asm_operand x)
 {
-    uint32_t opcode = truncate ? bytes == 8 ? X86_vcvttsd2si : X86_vcvttss2si : bytes == 8 ? X86_vcvtsd2si : X86_vcvtss2si;
-    vex_rm(&e->as, opcode | X86_WIDE(w), dst, x);
+    static const uint32_t opcodes[2][2] = {{X86_vcvtss2si, X86_vcvtsd2si}, {X86_vcvttss2si, X86_vcvttsd2si}};
+    vex_rm(&e->as, opcodes[truncate][bytes == 8] | X86_WIDE(w), dst, x);
 }
 
-/* XT0 = x rounded to integral by the mode, which the conversion has no instruction for. Silent: out of range, inexact must not be
-   raised. */
+/* XT0 = x rounded to integral by the mode, which the conversion has no instruction for. Silent: out of range, inexact
+   must not be raised. */
 static void round_silently(struct emit *e, unsigned bytes, enum ir_round round, unsigned x)
 {
     enum fp_kind kind = bytes == 8 ? FP_SD : FP_SS;
@@ -116,8 +117,8 @@ static void to_signed(struct emit *e, ir_ref ref)
     emit_done(e, ref, dst);
 }
 
-/* Inline: from 0 to 2^63, or the range where no rounding overflows 32 bits. The rest, -0 and small negative numbers included, takes
-   the exact path before anything is raised. */
+/* Inline: from 0 to 2^63, or the range where no rounding overflows 32 bits. The rest, -0 and small negative numbers
+   included, takes the exact path before anything is raised. */
 static void to_unsigned(struct emit *e, ir_ref ref)
 {
     struct assembler *a = &e->as;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Vector operations: one row each, with the host's opcode by lane size where a single instruction does it, and a function for the
- * other lane sizes.
+ * Vector operations: one row each, with the host's opcode by lane size where a single instruction does it, and a
+ * function for the other lane sizes.
  */
 #include "backend/x86_64/emit_vec.h"
 
@@ -13,7 +13,7 @@ struct vec_row {
     vec_emitter *special;
 };
 
-/* ---- regular shapes ----------------------------------------------------------------------------------------------------- */
+/* ---- regular shapes -------------------------------------------------------------------------------------------- */
 
 static void binary(struct emit *e, ir_ref ref, uint32_t opcode)
 {
@@ -59,7 +59,7 @@ static void shuffle_odd(struct emit *e, ir_ref ref, uint32_t opcode)
     emit_done(e, ref, r);
 }
 
-/* ---- the rows ----------------------------------------------------------------------------------------------------------- */
+/* ---- the rows -------------------------------------------------------------------------------------------------- */
 
 static const struct vec_row rows[] = {
 #define ROW(op) [IR_##op - IR_VADD]

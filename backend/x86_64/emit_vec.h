@@ -2,8 +2,8 @@
 /*
  * What the files that emit floating point and vectors share (emit_fp.c, emit_vec*.c, fp_fixup.c).
  *
- * Rule for every sequence here: intermediate results live in XT0..XT2 (T0, T1), and the destination, which may be the register
- * of a source, is written by the last instruction.
+ * Rule for every sequence here: intermediate results live in XT0..XT2 (T0, T1), and the destination, which may be the
+ * register of a source, is written by the last instruction.
  */
 #ifndef DRAGOMAN_BACKEND_X86_64_EMIT_VEC_H
 #define DRAGOMAN_BACKEND_X86_64_EMIT_VEC_H
@@ -53,7 +53,7 @@ static inline void load_splat(struct emit *e, unsigned xmm, unsigned bytes, uint
 static inline void set_zero(struct emit *e, unsigned xmm) { vpxor(&e->as, xmm, xmm, asm_reg(xmm)); }
 static inline void set_ones(struct emit *e, unsigned xmm) { vpcmpeqd(&e->as, xmm, xmm, asm_reg(xmm)); }
 
-/* ---- kinds of floating-point instructions ----------------------------------------------------------------------------- */
+/* ---- kinds of floating-point instructions ---------------------------------------------------------------------- */
 
 enum fp_kind { FP_SS, FP_SD, FP_PS, FP_PD, FP_KINDS };
 typedef uint32_t fp_opcodes[FP_KINDS];
@@ -71,11 +71,12 @@ static inline bool fp_is_vector(enum fp_kind kind) { return kind >= FP_PS; }
 #define FP_ABS(bytes) (FP_SIGN(bytes) - 1)
 
 /* Predicates of vcmpps (Intel SDM, CMPPD). Q: quiet NaNs raise nothing. */
-enum { CMP_EQ_OQ = 0x00, CMP_UNORD_Q = 0x03, CMP_ORD_Q = 0x07, CMP_EQ_UQ = 0x08, CMP_GE_OS = 0x0d, CMP_GT_OS = 0x0e, CMP_GE_OQ = 0x1d };
+enum { CMP_EQ_OQ = 0x00, CMP_UNORD_Q = 0x03, CMP_ORD_Q = 0x07, CMP_EQ_UQ = 0x08 };
+enum { CMP_GE_OS = 0x0d, CMP_GT_OS = 0x0e, CMP_GE_OQ = 0x1d };
 
 /* emit_fp.c */
-/** A register to compute the result of `ref` in that holds none of its arguments, so that they are still there for the exact
-    path; emit_done() moves it to its place. */
+/** A register to compute the result of `ref` in that holds none of its arguments, so that they are still there for
+    the exact path; emit_done() moves it to its place. */
 unsigned fp_result(struct emit *e, ir_ref ref);
 /** The operation of two operands, the first in a register; `commutes`: they may be exchanged. */
 void fp_binary(struct emit *e, ir_ref ref, uint32_t opcode, unsigned dst, bool commutes);
@@ -86,8 +87,8 @@ enum { ROUND_QUIET = 8 };
 void fp_vround(struct emit *e, enum fp_kind kind, unsigned dst, unsigned x, unsigned imm);
 /** The immediate of vround… for a rounding mode other than IR_ROUND_AWAY. */
 unsigned fp_round_imm(enum ir_round round);
-/** dst = x rounded to integral, ties away from zero, raising nothing but invalid for signaling NaNs. x may be XT2, not XT0 or XT1;
-    dst may be any. */
+/** dst = x rounded to integral, ties away from zero, raising nothing but invalid for signaling NaNs. x may be XT2,
+    not XT0 or XT1; dst may be any. */
 void fp_round_away(struct emit *e, enum fp_kind kind, unsigned dst, unsigned x);
 /** FRINT, VFRINT */
 void fp_rint(struct emit *e, ir_ref ref);
@@ -99,10 +100,11 @@ void fp_from_integer(struct emit *e, ir_ref ref); /* SITOF, UITOF */
 void fp_to_integer(struct emit *e, ir_ref ref);   /* FTOSI, FTOUI */
 
 /* fp_fixup.c */
-/** How a C function is called through backend->fp_thunk: on the operands in scratch[0..2], result to scratch[3]. `operation` is the
-    first four bytes of the struct ir_insn. */
+/** How a C function is called through backend->fp_thunk: on the operands in scratch[0..2], result to scratch[3].
+    `operation` is the first four bytes of the struct ir_insn. */
 typedef void thunk_function(__m128i *scratch, uint32_t operation);
-/** Calls `function` for `ref`; its result is in memory at thunk_result(). All registers but T0, T1 keep their values. */
+/** Calls `function` for `ref`; its result is in memory at thunk_result(). All registers but XT0, T0 and T1
+    keep their values. */
 void emit_thunk_call(struct emit *e, ir_ref ref, thunk_function *function);
 struct asm_mem thunk_result(void);
 /** 16 bytes for one intermediate result within an operation. */
@@ -112,13 +114,13 @@ void emit_exact(struct emit *e, const struct later *l);
 
 /* emit_vec_int.c */
 typedef void vec_emitter(struct emit *e, ir_ref ref);
-vec_emitter vec_mul_bytes, vec_not, vec_bsl, vec_neg, vec_abs, vec_minmax_quads, vec_compare_unsigned, vec_qadd_signed, vec_qadd_unsigned,
-    vec_qsub_unsigned, vec_popcount, vec_add_pairs, vec_mul_long;
+vec_emitter vec_mul_bytes, vec_not, vec_bsl, vec_neg, vec_abs, vec_minmax_quads, vec_compare_unsigned, vec_qadd_signed,
+    vec_qadd_unsigned, vec_qsub_unsigned, vec_popcount, vec_add_pairs, vec_mul_long;
 /* emit_vec_shift.c */
 vec_emitter vec_shift_left, vec_shift_right, vec_shift_arithmetic, vec_shift_register;
 /* emit_vec_perm.c */
-vec_emitter vec_dup, vec_dup_lane, vec_extract, vec_insert, vec_uzp1, vec_uzp2, vec_trn1, vec_trn2, vec_ext, vec_rev, vec_tbl,
-    vec_narrow, vec_narrow_saturating;
+vec_emitter vec_dup, vec_dup_lane, vec_extract, vec_insert, vec_uzp1, vec_uzp2, vec_trn1, vec_trn2, vec_ext, vec_rev,
+    vec_tbl, vec_narrow, vec_narrow_saturating;
 /* emit_vec_fp.c */
 vec_emitter vec_fp_arith, vec_fp_minmax, vec_fp_compare, vec_fp_narrow, vec_from_integer, vec_to_integer;
 /* emit_vec_crypto.c */

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * AES steps and carry-less products. Hosts of the baseline have AES-NI and PCLMULQDQ almost without exception; for one that
- * does not, C functions are called.
+ * AES steps and carry-less products. Hosts of the baseline have AES-NI and PCLMULQDQ almost without exception; for
+ * one that does not, C functions are called.
  */
 #include "backend/x86_64/emit_vec.h"
 
-/* ---- without the instructions ------------------------------------------------------------------------------------------- */
+/* ---- without the instructions ---------------------------------------------------------------------------------- */
 
 /* Product in GF(2^8) modulo x^8 + x^4 + x^3 + x + 1 (FIPS 197, 4.2). */
 static uint8_t gf_multiply(uint8_t a, uint8_t b)
@@ -117,12 +117,12 @@ static void call(struct emit *e, ir_ref ref, thunk_function *function)
     emit_done(e, ref, r);
 }
 
-/* ---- emission ----------------------------------------------------------------------------------------------------------- */
+/* ---- emission -------------------------------------------------------------------------------------------------- */
 
 void vec_clmul(struct emit *e, ir_ref ref)
 {
-    static thunk_function *const functions[4] = {carryless_product, carryless_product_high_low, carryless_product_low_high,
-                                                 carryless_product_high_high};
+    static thunk_function *const functions[4] = {carryless_product, carryless_product_high_low,
+                                                 carryless_product_low_high, carryless_product_high_high};
     unsigned lanes = emit_insn(e, ref)->imm & 3;
     if (!__builtin_cpu_supports("pclmul")) {
         call(e, ref, functions[lanes]);

@@ -2,7 +2,7 @@
 /* Vector floating point. The tests of results are those of emit_fp.c, for any lane. */
 #include "backend/x86_64/emit_vec.h"
 
-/* ---- arithmetic --------------------------------------------------------------------------------------------------------- */
+/* ---- arithmetic ------------------------------------------------------------------------------------------------ */
 
 /* Branches to the exact path when a lane of `result` is a NaN, or with `tiny` the smallest normal number. */
 static void check_lanes(struct emit *e, ir_ref ref, unsigned bytes, unsigned result, bool tiny)
@@ -70,8 +70,10 @@ void vec_fp_compare(struct emit *e, ir_ref ref)
 {
     const struct ir_insn *insn = emit_insn(e, ref);
     enum ir_flag_cond cond = IR_FCMP_COND(insn->mode);
-    unsigned r = xmm_dst(e, ref), predicate = cond == IR_FLAG_EQ ? CMP_EQ_OQ : cond == IR_FLAG_GE ? CMP_GE_OS : CMP_GT_OS;
-    vex_rvmi(&e->as, insn->size == 8 ? X86_vcmppd : X86_vcmpps, r, arg_xmm(e, ref, 0, XT0), arg_operand(e, ref, 1), predicate);
+    unsigned predicate = cond == IR_FLAG_EQ ? CMP_EQ_OQ : cond == IR_FLAG_GE ? CMP_GE_OS : CMP_GT_OS;
+    unsigned r = xmm_dst(e, ref);
+    vex_rvmi(&e->as, insn->size == 8 ? X86_vcmppd : X86_vcmpps, r, arg_xmm(e, ref, 0, XT0), arg_operand(e, ref, 1),
+             predicate);
     emit_done(e, ref, r);
 }
 
@@ -83,7 +85,7 @@ void vec_fp_narrow(struct emit *e, ir_ref ref)
     emit_done(e, ref, r);
 }
 
-/* ---- from integers ------------------------------------------------------------------------------------------------------ */
+/* ---- from integers --------------------------------------------------------------------------------------------- */
 
 /* r = high * 2^16 + low, both halves converted exactly: one rounding. */
 static void from_unsigned_words(struct emit *e, ir_ref ref, unsigned r)
@@ -98,8 +100,8 @@ static void from_unsigned_words(struct emit *e, ir_ref ref, unsigned r)
     emit_xmm_move(e, r, XT1);
 }
 
-/* The halves become significands: of 2^52 + low, and of 2^84 + high * 2^32; what was added is subtracted exactly. A zero
-   difference is negative when rounding down, hence the cleared sign. */
+/* The halves become significands: of 2^52 + low, and of 2^84 + high * 2^32; what was added is subtracted exactly. A
+   zero difference is negative when rounding down, hence the cleared sign. */
 static void from_unsigned_quads(struct emit *e, ir_ref ref, unsigned r)
 {
     struct assembler *a = &e->as;
@@ -143,7 +145,7 @@ void vec_from_integer(struct emit *e, ir_ref ref)
     emit_done(e, ref, r);
 }
 
-/* ---- to integers -------------------------------------------------------------------------------------------------------- */
+/* ---- to integers ----------------------------------------------------------------------------------------------- */
 
 /* XT0 = the lanes of x as signed integers, by MXCSR's rounding mode or truncated. x may be XT0. */
 static void convert_lanes(struct emit *e, unsigned bytes, bool truncate, unsigned x)
@@ -175,8 +177,8 @@ static void saturate_lanes(struct emit *e, unsigned bytes, unsigned x, unsigned 
 }
 
 /*
- * VFTOSI, VFTOUI. Values too large for the lanes are integral, so that rounding them cannot raise inexact. Unsigned: where a
- * lane is not from 0 to the largest signed integer, the exact path.
+ * VFTOSI, VFTOUI. Values too large for the lanes are integral, so that rounding them cannot raise inexact. Unsigned:
+ * where a lane is not from 0 to the largest signed integer, the exact path.
  */
 void vec_to_integer(struct emit *e, ir_ref ref)
 {

@@ -8,7 +8,7 @@ static const uint32_t opcode_gt[4] = {X86_vpcmpgtb, X86_vpcmpgtw, X86_vpcmpgtd, 
 
 static uint64_t sign_bit(unsigned bytes) { return UINT64_C(1) << (bytes * 8 - 1); }
 
-/* ---- logic -------------------------------------------------------------------------------------------------------------- */
+/* ---- logic ----------------------------------------------------------------------------------------------------- */
 
 void vec_not(struct emit *e, ir_ref ref)
 {
@@ -27,7 +27,7 @@ void vec_bsl(struct emit *e, ir_ref ref)
     emit_done(e, ref, r);
 }
 
-/* ---- sign --------------------------------------------------------------------------------------------------------------- */
+/* ---- sign ------------------------------------------------------------------------------------------------------ */
 
 void vec_neg(struct emit *e, ir_ref ref)
 {
@@ -46,7 +46,7 @@ void vec_abs(struct emit *e, ir_ref ref) /* lanes of 8 bytes */
     emit_done(e, ref, r);
 }
 
-/* ---- comparison --------------------------------------------------------------------------------------------------------- */
+/* ---- comparison ------------------------------------------------------------------------------------------------ */
 
 /* dst = x > y, unsigned: signed comparison of both with their sign bits flipped. */
 static void greater_unsigned(struct emit *e, ir_ref ref, unsigned bytes, unsigned dst)
@@ -79,7 +79,7 @@ void vec_minmax_quads(struct emit *e, ir_ref ref)
     emit_done(e, ref, r);
 }
 
-/* ---- saturating arithmetic ---------------------------------------------------------------------------------------------- */
+/* ---- saturating arithmetic ------------------------------------------------------------------------------------- */
 
 /* VQADDS, VQSUBS. The wrapped result has the wrong sign where it overflows: that sign tells which limit is meant. */
 void vec_qadd_signed(struct emit *e, ir_ref ref)
@@ -139,7 +139,7 @@ void vec_qsub_unsigned(struct emit *e, ir_ref ref)
     emit_done(e, ref, r);
 }
 
-/* ---- sums, products, bits ----------------------------------------------------------------------------------------------- */
+/* ---- sums, products, bits -------------------------------------------------------------------------------------- */
 
 /* Products of the even bytes and of the odd ones, as words. */
 void vec_mul_bytes(struct emit *e, ir_ref ref)
@@ -208,7 +208,8 @@ void vec_popcount(struct emit *e, ir_ref ref)
     vpand(a, XT0, x, pool_splat(e, 1, 0x0f));
     vpsrlw(a, XT1, x, 4);
     vpand(a, XT1, XT1, pool_splat(e, 1, 0x0f));
-    vmovaps(a, XT2, emit_pool_operand(e, UINT64_C(0x0302020102010100), UINT64_C(0x0403030203020201))); /* bits of 0..15 */
+    /* The number of bits in 0 to 15. */
+    vmovaps(a, XT2, emit_pool_operand(e, UINT64_C(0x0302020102010100), UINT64_C(0x0403030203020201)));
     vpshufb(a, XT0, XT2, asm_reg(XT0));
     vpshufb(a, XT1, XT2, asm_reg(XT1));
     vpaddb(a, r, XT0, asm_reg(XT1));

@@ -8,7 +8,7 @@ static bool in_memory(const struct emit *e, ir_ref v)
     return place == PLACE_SPILL || place == PLACE_SLOT;
 }
 
-/* ---- lanes and general registers ---------------------------------------------------------------------------------------- */
+/* ---- lanes and general registers ------------------------------------------------------------------------------- */
 
 void vec_dup(struct emit *e, ir_ref ref)
 {
@@ -62,7 +62,7 @@ void vec_insert(struct emit *e, ir_ref ref)
     emit_done(e, ref, r);
 }
 
-/* ---- one source --------------------------------------------------------------------------------------------------------- */
+/* ---- one source ------------------------------------------------------------------------------------------------ */
 
 /* The control of vpshufb that puts byte from[i] into byte i; 0x80 makes zero. */
 static struct asm_operand pool_bytes(struct emit *e, const uint8_t from[16])
@@ -104,8 +104,9 @@ void vec_rev(struct emit *e, ir_ref ref)
 {
     const struct ir_insn *insn = emit_insn(e, ref);
     uint8_t from[16];
+    unsigned flip = insn->mode - insn->size; /* powers of two: the bits that number the lanes in a group */
     for (unsigned i = 0; i < 16; i++)
-        from[i] = (uint8_t)(i ^ (insn->mode - insn->size)); /* both powers of two: flips the lane's number in the group */
+        from[i] = (uint8_t)(i ^ flip);
     shuffle_bytes(e, ref, from);
 }
 
@@ -118,7 +119,7 @@ void vec_tbl(struct emit *e, ir_ref ref)
     emit_done(e, ref, r);
 }
 
-/* ---- two sources -------------------------------------------------------------------------------------------------------- */
+/* ---- two sources ----------------------------------------------------------------------------------------------- */
 
 void vec_ext(struct emit *e, ir_ref ref)
 {
@@ -201,7 +202,7 @@ void vec_trn2(struct emit *e, ir_ref ref)
     emit_done(e, ref, r);
 }
 
-/* ---- narrowing ---------------------------------------------------------------------------------------------------------- */
+/* ---- narrowing ------------------------------------------------------------------------------------------------- */
 
 /* The control that packs the low halves of lanes of `bytes` into the low 64 bits. */
 static struct asm_operand pool_narrow(struct emit *e, unsigned bytes)

@@ -2,7 +2,7 @@
 /* Vector shifts: by an immediate, and by a signed byte in each lane (USHL, SSHL). */
 #include "backend/x86_64/emit_vec.h"
 
-/* ---- by an immediate ---------------------------------------------------------------------------------------------------- */
+/* ---- by an immediate ------------------------------------------------------------------------------------------- */
 
 static void shift(struct emit *e, enum ir_op op, unsigned bytes, unsigned dst, unsigned x, unsigned count)
 {
@@ -92,12 +92,13 @@ void vec_shift_arithmetic(struct emit *e, ir_ref ref)
     emit_done(e, ref, r);
 }
 
-/* ---- by a signed byte in each lane -------------------------------------------------------------------------------------- */
+/* ---- by a signed byte in each lane ----------------------------------------------------------------------------- */
 
 /*
  * Each lane is the left shift by c combined with the right shift by n = -c. Counts are taken as unsigned bytes: of a
- * negative count the left shift makes 0, of a positive one the logical right shift does, so that these two are only ORed; c = 0
- * gives the lane itself twice. An arithmetic right shift by too much gives the sign: there the sign of c selects.
+ * negative count the left shift makes 0, of a positive one the logical right shift does, so that these two are only
+ * ORed; c = 0 gives the lane itself twice. An arithmetic right shift by too much gives the sign: there the sign of c
+ * selects.
  */
 
 /* XT = -b's bytes, wrapping (saturating: 127 for -128) */
@@ -222,9 +223,10 @@ static void shift_halves_arithmetic(struct emit *e, ir_ref ref)
 }
 
 /*
- * Bytes: left by multiplying with 2^c, right by multiplying with 2^(8 - n) and taking the high byte of the product, even and
- * odd bytes separately in words. The powers come from tables of 16 bytes indexed by the count, which is clamped to 15 first:
- * vpshufb yields 0 for negative ones. n from 8 on multiplies by one, which leaves the sign, or 0, in the high byte.
+ * Bytes: left by multiplying with 2^c, right by multiplying with 2^(8 - n) and taking the high byte of the product,
+ * even and odd bytes separately in words. The powers come from tables of 16 bytes indexed by the count, which is
+ * clamped to 15 first: vpshufb yields 0 for negative ones. n from 8 on multiplies by one, which leaves the sign, or
+ * 0, in the high byte.
  */
 static void powers_of_counts(struct emit *e, unsigned xmm, unsigned temp, uint64_t low, uint64_t high)
 {

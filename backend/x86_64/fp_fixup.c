@@ -2,15 +2,16 @@
 /*
  * The way from translated code to a C function that computes one operation exactly, all registers preserved.
  *
- * Host arithmetic gives the right result but for a few cases that the emitted code detects: a NaN (which of the operands' it is,
- * the sign of a generated one), a result on the border of the denormals (where tininess before and after rounding differ).
- * They branch to out-of-line code that stores the operands to cpu_front.scratch and calls the thunk:
+ * Host arithmetic gives the right result but for a few cases that the emitted code detects: a NaN (which of the
+ * operands' it is, the sign of a generated one), a result on the border of the denormals (where tininess before and
+ * after rounding differ). They branch to out-of-line code that stores the operands to cpu_front.scratch and calls the
+ * thunk:
  *
  *   scratch  0..47  operands    48..63  result    64..127  registers saved    128..143  scratch_temp()
  *
- * The thunk runs the C function on the dispatcher's stack: the stack of translated code ends in a guard page, and a fault
- * there is repaired by forgetting what is on it. MXCSR is not touched: the function reads the rounding mode there and
- * accumulates status.
+ * The thunk runs the C function on the dispatcher's stack: the stack of translated code ends in a guard page, and a
+ * fault there is repaired by forgetting what is on it. MXCSR is not touched: the function reads the rounding mode
+ * there and accumulates status.
  */
 #include <stddef.h>
 #include <stdlib.h>

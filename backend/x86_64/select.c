@@ -107,7 +107,7 @@ void select_operations(struct emit *e)
         for (uint32_t i = block->first; i < block->end; i++) {
             const struct ir_insn *insn = &ir->insns[i];
             struct value *value = &e->values[i];
-            value->hint = IR_NONE;
+            value->hint = value->hint2 = IR_NONE;
             if (ir_info(insn)->attrs & IR_ATTR_FAULT)
                 last_fault = i;
             switch (insn->op) {

@@ -16,6 +16,10 @@ void select_operations(struct emit *e);
 bool allocate_registers(struct emit *e);
 /** Bit masks of the registers whose values live across instruction `ref`. Slow: for calls. */
 void allocation_live_across(const struct emit *e, ir_ref ref, uint32_t *gprs, uint32_t *xmms);
+/** The GETs that are loaded at the start of `block` (not of the entry block, where those stand that no other block has). */
+ir_ref allocation_first_get(const struct emit *e, uint32_t block);
+ir_ref allocation_next_get(const struct emit *e, ir_ref get);
+bool allocation_get_is_elsewhere(const struct emit *e, ir_ref get);
 void allocation_free(struct emit *e);
 
 #endif

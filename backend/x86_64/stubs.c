@@ -194,10 +194,25 @@ static void *x86_create(struct code_cache *cache, const struct guest_isa *isa, c
     return b;
 }
 
+/* Bytes of host code by kind of operation, out-of-line parts and pool entries included, measured and rounded up. */
 static uint32_t x86_bound(const struct ir *ir)
 {
-    /* Measured: the largest sequences (a call with all registers live) stay below 400 bytes; ordinary code is near 8. */
-    return 4096 + 64 * ir->ninsns;
+    uint32_t bytes = 512 + 8 * ir->nedge_args + 32 * ir->nblocks;
+    for (uint32_t i = 0; i < ir->ninsns; i++) {
+        const struct ir_insn *insn = &ir->insns[i];
+        unsigned attrs = ir_info(insn)->attrs;
+        if (insn->op == IR_CALL)
+            bytes += 400;
+        else if (attrs & IR_ATTR_FPSR || insn->op == IR_VSHLS || insn->op == IR_VSHLU)
+            bytes += 256;
+        else if (insn->type == IR_V128)
+            bytes += 80;
+        else if (attrs & (IR_ATTR_TERM | IR_ATTR_FAULT))
+            bytes += 80;
+        else if (insn->op != IR_INSN && insn->op != IR_BIND && insn->op != IR_CONST && insn->op != IR_NOP)
+            bytes += 24;
+    }
+    return bytes;
 }
 
 static bool x86_compile(void *backend, struct ir *ir, struct region *region, uint8_t *rw, const uint8_t *rx,

@@ -11,7 +11,7 @@
 #include "frontend/a64/simd_helpers.h"
 #include "frontend/a64/translate.h"
 
-/* ---- flags, FPCR, FPSR ------------------------------------------------------------------------------------------------- */
+/* ---- flags, FPCR, FPSR ------------------------------------------------------------------------------------------- */
 
 uint32_t a64_read_nzcv(const struct a64_cpu *cpu)
 {
@@ -83,7 +83,7 @@ static uint32_t translation_key(const struct cpu *cpu)
     return fpcr & (FPCR_FZ | FPCR_DN | FPCR_FZ16 | FPCR_AHP) ? A64_KEY_FP_EXACT : 0;
 }
 
-/* ---- identification ---------------------------------------------------------------------------------------------------- */
+/* ---- identification ---------------------------------------------------------------------------------------------- */
 
 #define FEATURE(name) ((uint64_t)1 << A64_FEAT_##name)
 
@@ -159,7 +159,7 @@ void a64_cpu_reset(struct a64_cpu *cpu, uint64_t features)
     cpu->ctr_el0 = 1u << 31 | 1u << 28 | 4u << 24 | 4u << 20 | 4u << 16 | 3u << 14 | 4u;
 }
 
-/* ---- translation ------------------------------------------------------------------------------------------------------- */
+/* ---- translation ------------------------------------------------------------------------------------------------- */
 
 static void translate(struct builder *b)
 {
@@ -197,7 +197,7 @@ static void print_state(FILE *out, const struct cpu *generic)
                 i % 2 ? "\n" : " ");
 }
 
-/* ---- a64_isa ----------------------------------------------------------------------------------------------------------- */
+/* ---- a64_isa ----------------------------------------------------------------------------------------------------- */
 
 #define HELPER(name, flags, result, ...)                                                                               \
     const struct ir_helper a64_helper_##name = {#name, (void *)helper_##name, flags, result, {__VA_ARGS__}};

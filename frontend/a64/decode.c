@@ -18,7 +18,7 @@ const struct a64_row a64_rows[] = {
 #define ROW_COUNT (sizeof a64_rows / sizeof a64_rows[0])
 const size_t a64_row_count = ROW_COUNT;
 
-/* ---- patterns ---------------------------------------------------------------------------------------------------------- */
+/* ---- patterns ---------------------------------------------------------------------------------------------------- */
 
 static bool is_bit(char c) { return c == '0' || c == '1' || c == 'x'; }
 
@@ -135,7 +135,7 @@ const char *a64_parse_pattern(const char *pattern, struct a64_encoding *e)
     return NULL;
 }
 
-/* ---- index --------------------------------------------------------------------------------------------------------------- */
+/* ---- index ------------------------------------------------------------------------------------------------------- */
 
 /*
  * Bits 28:21 of a word choose one of 256 chains of rows; a chain that would be long is divided once more by bits 15:10.

@@ -42,7 +42,7 @@ extern const size_t a64_row_count;
 /** The row that `word` is an encoding of, NULL when it is unallocated. Features are not looked at. */
 const struct a64_row *a64_decode(uint32_t word);
 
-/* ---- patterns, parsed: for the decoder itself and for tests ----------------------------------------------------------- */
+/* ---- patterns, parsed: for the decoder itself and for tests ------------------------------------------------------ */
 
 #define A64_MAX_FIELDS 12
 #define A64_MAX_FORBIDS 8
@@ -61,8 +61,8 @@ struct a64_encoding {
 };
 /** NULL, or what is wrong with the pattern. */
 const char *a64_parse_pattern(const char *pattern, struct a64_encoding *encoding);
-/** A random word that decodes to `row`; *random is the state of the generator (any value, updated). 0 if the row is hidden
-    by others or its constraints leave next to nothing. */
+/** A random word that decodes to `row`; *random is the state of the generator (any value, updated). 0 if the row is
+    hidden by others or its constraints leave next to nothing. */
 uint32_t a64_random_word(const struct a64_row *row, uint64_t *random);
 
 #endif

@@ -7,7 +7,7 @@
 
 #include "frontend/a64/cpu.h"
 
-/* ---- floating-point control and status ------------------------------------------------------------------------------- */
+/* ---- floating-point control and status --------------------------------------------------------------------------- */
 
 uint64_t helper_read_fpcr(struct cpu *cpu) { return ((struct a64_cpu *)cpu)->fpcr; }
 
@@ -32,7 +32,7 @@ __m128i helper_write_fpsr(struct cpu *cpu, uint64_t value)
     return qc;
 }
 
-/* ---- other registers ------------------------------------------------------------------------------------------------- */
+/* ---- other registers --------------------------------------------------------------------------------------------- */
 
 uint64_t helper_read_pstate(struct cpu *cpu, uint32_t bit) { return ((struct a64_cpu *)cpu)->pstate & bit; }
 
@@ -61,7 +61,7 @@ uint64_t helper_random_number(struct cpu *cpu)
     return value;
 }
 
-/* ---- instruction cache ----------------------------------------------------------------------------------------------- */
+/* ---- instruction cache ------------------------------------------------------------------------------------------- */
 
 /** The line that holds the address (CTR_EL0.IminLine) is to be fetched anew. */
 void helper_note_code_change(struct cpu *cpu, uint64_t address)

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* The C functions of a64_helpers.inc. They run in the middle of translated code: the guest's MXCSR is live in the host's
-   register, and promoted slots (X, SP, NZCV, V, QC …) are not in memory. */
+/* The C functions of a64_helpers.inc. They run in the middle of translated code: the guest's MXCSR is live in the
+   host's register, and promoted slots (X, SP, NZCV, V, QC …) are not in memory. */
 #ifndef DRAGOMAN_FRONTEND_A64_HELPERS_H
 #define DRAGOMAN_FRONTEND_A64_HELPERS_H
 

@@ -10,11 +10,11 @@
  *       put_reg_sp(t, Rd(t), b_add(t->b, get_reg_sp(t, Rn(t)), operand));
  *   }
  *
- * Rules: memory accesses come before the puts of the same instruction, so that a fault leaves the registers as they were.
- * A function that does not end the block just returns; the caller moves to the next instruction. One that does calls one
- * of builder_jump() … builder_trap(). Fields are at the positions given in A64_FIELDS below; every row that has a field of
- * that name must have it there (tests/test_a64_decode.c looks). A name that the manual uses at two places has two
- * accessors, the second with a suffix.
+ * Rules: memory accesses come before the puts of the same instruction, so that a fault leaves the registers as they
+ * were. A function that does not end the block just returns; the caller moves to the next instruction. One that does
+ * calls one of builder_jump() … builder_trap(). Fields are at the positions given in A64_FIELDS below; every row that
+ * has a field of that name must have it there (tests/test_a64_decode.c looks). A name that the manual uses at two
+ * places has two accessors, the second with a suffix.
  */
 #ifndef DRAGOMAN_FRONTEND_A64_TRANSLATE_H
 #define DRAGOMAN_FRONTEND_A64_TRANSLATE_H
@@ -37,19 +37,19 @@ struct a64_translate {
     F(imm12, 10, 12) F(imm16, 5, 16) F(imm26, 0, 26) F(imm19, 5, 19) F(imm14, 5, 14) F(imm9, 12, 9) F(imm7, 15, 7) \
     F(imm6, 10, 6) F(imm3, 10, 3) F(immr, 16, 6) F(imms, 10, 6) F(immlo, 29, 2) F(immhi, 5, 19) F(hw, 21, 2) \
     F(imm8, 13, 8) F(imm5, 16, 5) F(imm4, 11, 4) F(immh, 19, 4) F(immb, 16, 3) F(scale, 10, 6) \
-    F(simm7, 15, 7) F(uimm4, 10, 4) F(uimm6, 16, 6) F(mask, 0, 4) \
+    F(mask, 0, 4) \
     /* opcodes */ \
-    F(sf, 31, 1) F(sh, 22, 1) F(opc, 29, 2) F(ldst_size, 30, 2) F(ldst_opc, 22, 2) F(N, 22, 1) F(shift, 22, 2) \
+    F(sf, 31, 1) F(sh, 22, 1) F(ldst_size, 30, 2) F(ldst_opc, 22, 2) F(N, 22, 1) F(shift, 22, 2) \
     F(option, 13, 3) F(S, 12, 1) F(cond, 12, 4) F(branch_cond, 0, 4) F(nzcv, 0, 4) F(b5, 31, 1) F(b40, 19, 5) \
     F(V, 26, 1) F(L_ldst, 22, 1) F(A, 23, 1) F(R, 22, 1) F(o0, 15, 1) F(sz, 22, 1) F(cas_sz, 30, 1) F(crc_sz, 10, 2) \
-    F(op1, 16, 3) F(CRn, 12, 4) F(CRm, 8, 4) F(op2, 5, 3) F(sys_o0, 19, 1) F(rmw_opc, 12, 3) F(rmif_imm6, 15, 6) \
+    F(op1, 16, 3) F(CRn, 12, 4) F(CRm, 8, 4) F(op2, 5, 3) F(rmif_imm6, 15, 6) \
     /* floating point and AdvSIMD */ \
-    F(Q, 30, 1) F(U, 29, 1) F(size, 22, 2) F(ftype, 22, 2) F(rmode, 19, 2) F(opcode, 16, 3) F(o1, 21, 1) F(a, 23, 1) \
+    F(Q, 30, 1) F(U, 29, 1) F(size, 22, 2) F(ftype, 22, 2) F(a, 23, 1) \
     F(op, 29, 1) F(cmode, 12, 4) F(abc, 16, 3) F(defgh, 5, 5) F(L, 21, 1) F(M, 20, 1) F(H, 11, 1) F(rot, 11, 2) \
     F(rot_elem, 13, 2) F(rot_add, 12, 1) F(len, 13, 2) F(imm2, 12, 2) F(Rm4, 16, 4) F(elem_size, 10, 2) F(opcode2, 12, 4)
 /* clang-format on */
 
-#define F(name, low, width)                                                                                            \
+#define F(name, low, width) \
     static inline uint32_t name(const struct a64_translate *t) { return t->word >> (low) & ((1u << (width)) - 1); }
 A64_FIELDS(F)
 #undef F
@@ -60,7 +60,7 @@ static inline int64_t sign_extend(uint64_t value, unsigned width)
     return (int64_t)(value << (64 - width)) >> (64 - width);
 }
 
-/* ---- general registers: number 31 is zero (get_x …) or SP (…_sp) ------------------------------------------------------ */
+/* ---- general registers: number 31 is zero (get_x …) or SP (…_sp) ------------------------------------------------- */
 
 static inline ir_ref get_x(struct a64_translate *t, unsigned n)
 {
@@ -108,7 +108,7 @@ static inline void put_reg_sp(struct a64_translate *t, unsigned n, ir_ref value)
     put_x_sp(t, n, sf(t) ? value : b_zext(t->b, IR_I64, 4, value));
 }
 
-/* ---- vector registers -------------------------------------------------------------------------------------------------- */
+/* ---- vector registers -------------------------------------------------------------------------------------------- */
 
 static inline ir_ref get_v(struct a64_translate *t, unsigned n) { return builder_get(t->b, A64_V0 + n); }
 static inline void put_v(struct a64_translate *t, unsigned n, ir_ref value) { builder_put(t->b, A64_V0 + n, value); }
@@ -127,7 +127,7 @@ static inline ir_ref v_from_int(struct a64_translate *t, unsigned bytes, ir_ref 
     return b_vzext(t->b, b_bitcast(t->b, IR_F32, value));
 }
 
-/* ---- flags -------------------------------------------------------------------------------------------------------------- */
+/* ---- flags ------------------------------------------------------------------------------------------------------- */
 
 static inline ir_ref get_nzcv(struct a64_translate *t) { return builder_get(t->b, A64_NZCV); }
 static inline void put_nzcv(struct a64_translate *t, ir_ref flags) { builder_put(t->b, A64_NZCV, flags); }
@@ -143,7 +143,7 @@ static inline uint32_t pack_nzcv(unsigned bits)
            (bits & 1 ? IR_FLAG_V : 0);
 }
 
-/* ---- the rest ----------------------------------------------------------------------------------------------------------- */
+/* ---- the rest ---------------------------------------------------------------------------------------------------- */
 
 static inline bool has_feature(const struct a64_translate *t, enum a64_feature feature)
 {
@@ -156,7 +156,7 @@ static inline bool fp_exact(const struct a64_translate *t) { return t->b->key & 
 static inline void undefined(struct a64_translate *t) { builder_trap(t->b, TRAP_UNDEFINED, t->b->pc, 0); }
 
 /** A helper of a64_helpers.inc or a64_simd_helpers.inc: CALL_HELPER(t, read_fpsr, a0, …) */
-#define CALL_HELPER(t, name, ...)                                                                                      \
+#define CALL_HELPER(t, name, ...) \
     CALL_HELPER_((t)->b, &a64_helper_##name __VA_OPT__(, ) __VA_ARGS__, IR_NONE, IR_NONE, IR_NONE, IR_NONE)
 #define CALL_HELPER_(b, helper, a0, a1, a2, a3, ...) builder_call(b, helper, a0, a1, a2, a3)
 
@@ -171,7 +171,8 @@ static inline void undefined(struct a64_translate *t) { builder_trap(t->b, TRAP_
 #undef INSN
 #undef NONE
 
-/** The features that the floating-point and AdvSIMD rows bring (mask of 1 << enum a64_feature), for a64_features_supported(). */
+/** The features that the floating-point and AdvSIMD rows bring (mask of 1 << enum a64_feature), for
+    a64_features_supported(). */
 uint64_t a64_simd_features(void);
 
 #endif

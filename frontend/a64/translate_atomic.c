@@ -2,16 +2,16 @@
 /*
  * Exclusive, ordered and atomic accesses.
  *
- * The exclusive monitor is two slots: the address that a load-exclusive armed and the value that it read. A store-exclusive
- * is a compare-and-swap against that value, so it also succeeds where memory was changed and changed back in between; the
- * architecture's own users (locks, counters, lists with tags) cannot tell, and every program that runs on a CPU with LSE
- * atomics lives with compare-and-swap anyway.
+ * The exclusive monitor is two slots: the address that a load-exclusive armed and the value that it read. A
+ * store-exclusive is a compare-and-swap against that value, so it also succeeds where memory was changed and changed
+ * back in between; the architecture's own users (locks, counters, lists with tags) cannot tell, and every program that
+ * runs on a CPU with LSE atomics lives with compare-and-swap anyway.
  */
 #include "frontend/a64/translate.h"
 
 static unsigned access_bytes(const struct a64_translate *t) { return 1u << ldst_size(t); }
 
-/* ---- ordered --------------------------------------------------------------------------------------------------------- */
+/* ---- ordered ----------------------------------------------------------------------------------------------------- */
 
 void a64_LDAR(struct a64_translate *t)
 {
@@ -23,7 +23,7 @@ void a64_STLR(struct a64_translate *t)
     b_store(t->b, access_bytes(t), IR_MEM_ORDERED, get_x_sp(t, Rn(t)), 0, get_x(t, Rt(t)));
 }
 
-/* ---- exclusive ------------------------------------------------------------------------------------------------------- */
+/* ---- exclusive --------------------------------------------------------------------------------------------------- */
 
 static unsigned load_order(const struct a64_translate *t) { return o0(t) ? IR_MEM_ORDERED : 0; }
 
@@ -96,7 +96,7 @@ void a64_STXP(struct a64_translate *t)
 
 void a64_CLREX(struct a64_translate *t) { disarm_monitor(t); }
 
-/* ---- compare and swap (FEAT_LSE) ------------------------------------------------------------------------------------- */
+/* ---- compare and swap (FEAT_LSE) --------------------------------------------------------------------------------- */
 
 static ir_ref compare_and_swap(struct a64_translate *t, unsigned bytes, ir_ref expected, ir_ref value)
 {
@@ -130,7 +130,7 @@ void a64_CASP(struct a64_translate *t)
     put_x(t, s + 1, high);
 }
 
-/* ---- atomic memory operations (FEAT_LSE) ----------------------------------------------------------------------------- */
+/* ---- atomic memory operations (FEAT_LSE) ------------------------------------------------------------------------- */
 
 static void atomic_operation(struct a64_translate *t, enum ir_rmw operation, bool invert)
 {

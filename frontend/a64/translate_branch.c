@@ -9,7 +9,7 @@ static uint64_t target_pc(const struct a64_translate *t, uint64_t words, unsigne
     return t->b->pc + (uint64_t)(sign_extend(words, width) * 4);
 }
 
-/* ---- direct ---------------------------------------------------------------------------------------------------------- */
+/* ---- direct ------------------------------------------------------------------------------------------------------ */
 
 void a64_B_cond(struct a64_translate *t)
 {
@@ -48,7 +48,7 @@ static void test_and_branch(struct a64_translate *t, enum ir_cc cc)
 void a64_TBZ(struct a64_translate *t) { test_and_branch(t, IR_EQ); }
 void a64_TBNZ(struct a64_translate *t) { test_and_branch(t, IR_NE); }
 
-/* ---- indirect -------------------------------------------------------------------------------------------------------- */
+/* ---- indirect ---------------------------------------------------------------------------------------------------- */
 
 void a64_BR(struct a64_translate *t)
 {
@@ -74,7 +74,7 @@ void a64_RET(struct a64_translate *t)
     builder_return(t->b, get_x(t, 30));
 }
 
-/* ---- exceptions ------------------------------------------------------------------------------------------------------ */
+/* ---- exceptions -------------------------------------------------------------------------------------------------- */
 
 void a64_SVC(struct a64_translate *t) { builder_trap(t->b, TRAP_SYSCALL, next_pc(t), imm16(t)); }
 

@@ -8,12 +8,19 @@ static unsigned reg_size(const struct a64_translate *t)
     return sf(t) ? 8 : 4;
 }
 
+/* x * 2^exponent, for normal results: scaling a normal number neither rounds nor raises anything. */
+static ir_ref scale_by(struct a64_translate *t, unsigned size, ir_ref x, int exponent)
+{
+    uint64_t power = size == 8 ? (uint64_t)(1023 + exponent) << 52 : (uint64_t)(127 + exponent) << 23;
+    return b_bin(t->b, IR_FMUL, x, builder_const(t->b, size == 8 ? IR_F64 : IR_F32, power));
+}
+
 static void to_general(struct a64_translate *t, unsigned fraction, enum ir_round rounding)
 {
     unsigned size = fp_size(t);
     bool is_unsigned = t->word >> 16 & 1;
     ir_ref r;
-    if (fraction || fp_soft(t, size)) {
+    if (fp_soft(t, size) || (fraction && size == 8)) { /* a double may overflow when it is scaled */
         struct fp_job job = {.op = is_unsigned ? FP_TO_UNSIGNED : FP_TO_SIGNED,
                              .size = size,
                              .other = reg_size(t),
@@ -23,8 +30,13 @@ static void to_general(struct a64_translate *t, unsigned fraction, enum ir_round
         if (!sf(t))
             r = b_trunc(t->b, r);
     } else {
-        r = builder_op(t->b, is_unsigned ? IR_FTOUI : IR_FTOSI, reg_type(t), size, rounding, 0, fp_get(t, Rn(t), size),
-                       IR_NONE, IR_NONE, IR_NONE);
+        ir_ref x = fp_get(t, Rn(t), size);
+        if (fraction) { /* a double holds every single times 2^64 */
+            x = builder_op(t->b, IR_FCVT, IR_F64, size, 0, 0, x, IR_NONE, IR_NONE, IR_NONE);
+            x = scale_by(t, size = 8, x, (int)fraction);
+        }
+        r = builder_op(t->b, is_unsigned ? IR_FTOUI : IR_FTOSI, reg_type(t), size, rounding, 0, x, IR_NONE, IR_NONE,
+                       IR_NONE);
     }
     put_reg(t, Rd(t), r);
 }
@@ -33,16 +45,16 @@ static void from_general(struct a64_translate *t, unsigned fraction)
 {
     unsigned size = fp_size(t);
     bool is_unsigned = t->word >> 16 & 1;
-    if (fraction || fp_soft(t, size)) {
+    if (fp_soft(t, size)) {
         struct fp_job job = {.op = is_unsigned ? FP_FROM_UNSIGNED : FP_FROM_SIGNED,
                              .size = size,
                              .other = reg_size(t),
                              .fraction = fraction};
         put_v(t, Rd(t), CALL_HELPER(t, fp_from_general, get_x(t, Rn(t)), b_i32(t->b, fp_code(&job))));
     } else {
-        put_f(t, Rd(t),
-              builder_op(t->b, is_unsigned ? IR_UITOF : IR_SITOF, size == 8 ? IR_F64 : IR_F32, reg_size(t), 0, 0,
-                         get_reg(t, Rn(t)), IR_NONE, IR_NONE, IR_NONE));
+        ir_ref x = builder_op(t->b, is_unsigned ? IR_UITOF : IR_SITOF, size == 8 ? IR_F64 : IR_F32, reg_size(t), 0, 0,
+                              get_reg(t, Rn(t)), IR_NONE, IR_NONE, IR_NONE);
+        put_f(t, Rd(t), fraction ? scale_by(t, size, x, -(int)fraction) : x);
     }
 }
 

@@ -14,7 +14,7 @@ void a64_ADRP(struct a64_translate *t)
     put_x(t, Rd(t), b_i64(t->b, page + offset));
 }
 
-/* ---- add and subtract ------------------------------------------------------------------------------------------------ */
+/* ---- add and subtract -------------------------------------------------------------------------------------------- */
 
 static ir_ref add_immediate(struct a64_translate *t) { return reg_imm(t, imm12(t) << (sh(t) ? 12 : 0)); }
 
@@ -36,7 +36,7 @@ void a64_SUBS_imm(struct a64_translate *t)
     put_nzcv(t, b_flags(t->b, IR_FLAGS_SUB, x, y, IR_NONE));
 }
 
-/* ---- logical --------------------------------------------------------------------------------------------------------- */
+/* ---- logical ----------------------------------------------------------------------------------------------------- */
 
 /** wmask of DecodeBitMasks(): an element of 2..64 bits with imms + 1 ones, rotated right by immr, replicated. */
 static ir_ref bit_mask(struct a64_translate *t)
@@ -65,7 +65,7 @@ void a64_ANDS_imm(struct a64_translate *t)
     put_nzcv(t, b_flags(t->b, IR_FLAGS_LOGIC, result, IR_NONE, IR_NONE));
 }
 
-/* ---- move wide ------------------------------------------------------------------------------------------------------- */
+/* ---- move wide --------------------------------------------------------------------------------------------------- */
 
 void a64_MOVN(struct a64_translate *t) { put_reg(t, Rd(t), reg_imm(t, ~((uint64_t)imm16(t) << 16 * hw(t)))); }
 
@@ -78,7 +78,7 @@ void a64_MOVK(struct a64_translate *t)
     put_reg(t, Rd(t), b_or(t->b, kept, reg_imm(t, (uint64_t)imm16(t) << low)));
 }
 
-/* ---- bitfield -------------------------------------------------------------------------------------------------------- */
+/* ---- bitfield ---------------------------------------------------------------------------------------------------- */
 
 /** The `width` bits of x from bit `low`, zero-extended. */
 static ir_ref extract_bits(struct a64_translate *t, ir_ref x, unsigned low, unsigned width)

@@ -66,7 +66,7 @@ static ir_ref access_at(struct a64_translate *t, const struct access *a, unsigne
     return IR_NONE;
 }
 
-/* ---- one register ---------------------------------------------------------------------------------------------------- */
+/* ---- one register ------------------------------------------------------------------------------------------------ */
 
 static void access_offset(struct a64_translate *t, const struct access *a, int64_t offset)
 {
@@ -155,7 +155,7 @@ void a64_LDR_lit_fpsimd(struct a64_translate *t)
 /** A prefetch is a hint. The host's own prefetchers see the same accesses. */
 void a64_PRFM(struct a64_translate *t) { (void)t; }
 
-/* ---- pairs ----------------------------------------------------------------------------------------------------------- */
+/* ---- pairs ------------------------------------------------------------------------------------------------------- */
 
 static struct access pair_access(const struct a64_translate *t)
 {

@@ -2,7 +2,7 @@
 /* Data processing with registers: arithmetic, logical, conditional, multiply, divide, shifts, bit operations. */
 #include "frontend/a64/translate.h"
 
-/* ---- operands -------------------------------------------------------------------------------------------------------- */
+/* ---- operands ---------------------------------------------------------------------------------------------------- */
 
 /** ShiftReg(): Rm shifted by imm6. */
 static ir_ref shifted_operand(struct a64_translate *t)
@@ -42,7 +42,7 @@ static void logical_flags(struct a64_translate *t, ir_ref result)
     put_nzcv(t, b_flags(t->b, IR_FLAGS_LOGIC, result, IR_NONE, IR_NONE));
 }
 
-/* ---- add and subtract ------------------------------------------------------------------------------------------------ */
+/* ---- add and subtract -------------------------------------------------------------------------------------------- */
 
 void a64_ADD_shift(struct a64_translate *t) { put_reg(t, Rd(t), b_add(t->b, get_reg(t, Rn(t)), shifted_operand(t))); }
 
@@ -81,7 +81,7 @@ void a64_ADCS(struct a64_translate *t) { add_with_carry(t, get_reg(t, Rn(t)), ge
 void a64_SBC(struct a64_translate *t) { add_with_carry(t, get_reg(t, Rn(t)), b_not(t->b, get_reg(t, Rm(t))), false); }
 void a64_SBCS(struct a64_translate *t) { add_with_carry(t, get_reg(t, Rn(t)), b_not(t->b, get_reg(t, Rm(t))), true); }
 
-/* ---- logical --------------------------------------------------------------------------------------------------------- */
+/* ---- logical ----------------------------------------------------------------------------------------------------- */
 
 void a64_AND_shift(struct a64_translate *t) { put_reg(t, Rd(t), b_and(t->b, get_reg(t, Rn(t)), shifted_operand(t))); }
 
@@ -111,7 +111,7 @@ void a64_BICS_shift(struct a64_translate *t)
     logical_flags(t, b_bin(t->b, IR_ANDN, get_reg(t, Rn(t)), shifted_operand(t)));
 }
 
-/* ---- conditional compare and select ---------------------------------------------------------------------------------- */
+/* ---- conditional compare and select ------------------------------------------------------------------------------ */
 
 static void conditional_compare(struct a64_translate *t, enum ir_op op, ir_ref y)
 {
@@ -143,7 +143,7 @@ void a64_CSINC(struct a64_translate *t)
     conditional_select(t, b_add(t->b, get_reg(t, Rm(t)), reg_imm(t, 1)));
 }
 
-/* ---- multiply and divide --------------------------------------------------------------------------------------------- */
+/* ---- multiply and divide ----------------------------------------------------------------------------------------- */
 
 static void multiply_add(struct a64_translate *t, ir_ref x, ir_ref y)
 {
@@ -171,7 +171,7 @@ void a64_UMULH(struct a64_translate *t) { two_sources(t, IR_UMULH); }
 void a64_UDIV(struct a64_translate *t) { two_sources(t, IR_UDIV); }
 void a64_SDIV(struct a64_translate *t) { two_sources(t, IR_SDIV); }
 
-/* ---- shifts and bits ------------------------------------------------------------------------------------------------- */
+/* ---- shifts and bits --------------------------------------------------------------------------------------------- */
 
 void a64_LSLV(struct a64_translate *t) { two_sources(t, IR_SHL); }
 void a64_LSRV(struct a64_translate *t) { two_sources(t, IR_SHR); }
@@ -197,7 +197,7 @@ void a64_CLS(struct a64_translate *t)
     put_reg(t, Rd(t), b_un(t->b, IR_CLZ, changes));
 }
 
-/* ---- checksums ------------------------------------------------------------------------------------------------------- */
+/* ---- checksums --------------------------------------------------------------------------------------------------- */
 
 void a64_CRC32C(struct a64_translate *t)
 {
@@ -207,9 +207,9 @@ void a64_CRC32C(struct a64_translate *t)
 }
 
 /*
- * CRC-32 with the polynomial 0x04c11db7, bit-reversed throughout as the instruction defines it. With the data exclusive-or
- * accumulator at the top of a 64-bit number A, the remainder of A * x^32 by Barrett's method takes two carry-less products:
- * quotient = low 64 bits of A * floor(x^96 / P), remainder = bits 95:64 of quotient * P.
+ * CRC-32 with the polynomial 0x04c11db7, bit-reversed throughout as the instruction defines it. With the data
+ * exclusive-or accumulator at the top of a 64-bit number A, the remainder of A * x^32 by Barrett's method takes two
+ * carry-less products: quotient = low 64 bits of A * floor(x^96 / P), remainder = bits 95:64 of quotient * P.
  */
 void a64_CRC32(struct a64_translate *t)
 {
@@ -226,7 +226,7 @@ void a64_CRC32(struct a64_translate *t)
     put_w(t, Rd(t), result);
 }
 
-/* ---- flag manipulation (FEAT_FlagM) ---------------------------------------------------------------------------------- */
+/* ---- flag manipulation (FEAT_FlagM) ------------------------------------------------------------------------------ */
 
 /** NZCV as bits 31:28, other bits zero. */
 static ir_ref unpacked_nzcv(struct a64_translate *t) { return b_un(t->b, IR_FLAGS_UNPACK, get_nzcv(t)); }

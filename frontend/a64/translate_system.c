@@ -2,11 +2,11 @@
 /* System instructions: hints, barriers, cache maintenance, system registers. */
 #include "frontend/a64/translate.h"
 
-/** Hints. Waiting for events returns at once, which the architecture allows; BTI and PAC hints do nothing on a CPU that has
-    neither feature. */
+/** Hints. Waiting for events returns at once, which the architecture allows; BTI and PAC hints do nothing on a CPU
+    that has neither feature. */
 void a64_NOP(struct a64_translate *t) { (void)t; }
 
-/* ---- barriers -------------------------------------------------------------------------------------------------------- */
+/* ---- barriers ---------------------------------------------------------------------------------------------------- */
 
 static enum ir_fence barrier_kind(const struct a64_translate *t)
 {
@@ -20,8 +20,9 @@ static enum ir_fence barrier_kind(const struct a64_translate *t)
 void a64_DMB(struct a64_translate *t) { b_fence(t->b, barrier_kind(t)); }
 
 /**
- * A full DSB also completes the instruction cache maintenance before it (Arm ARM, B2.3.12): this is where the ranges that
- * IC IVAU has collected are given to the machine. Nothing else makes changed code visible, so ISB has nothing left to do.
+ * A full DSB also completes the instruction cache maintenance before it (Arm ARM, B2.3.12): this is where the ranges
+ * that IC IVAU has collected are given to the machine. Nothing else makes changed code visible, so ISB has nothing
+ * left to do.
  */
 void a64_DSB(struct a64_translate *t)
 {
@@ -37,7 +38,7 @@ void a64_ISB(struct a64_translate *t) { (void)t; }
 /** A speculation barrier: translated code leaves nothing to guard that a fence would. */
 void a64_SB(struct a64_translate *t) { (void)t; }
 
-/* ---- cache maintenance ----------------------------------------------------------------------------------------------- */
+/* ---- cache maintenance ------------------------------------------------------------------------------------------- */
 
 #define ZVA_BYTES 64 /* DCZID_EL0.BS = 4 */
 
@@ -55,7 +56,7 @@ void a64_DC_clean(struct a64_translate *t) { (void)t; }
 /** Collected, for a run of them to cost one invalidation: see DSB. */
 void a64_IC_IVAU(struct a64_translate *t) { CALL_HELPER(t, note_code_change, get_x(t, Rt(t))); }
 
-/* ---- registers ------------------------------------------------------------------------------------------------------- */
+/* ---- registers --------------------------------------------------------------------------------------------------- */
 
 static void put_constant(struct a64_translate *t, uint64_t value) { put_x(t, Rt(t), b_i64(t->b, value)); }
 
@@ -99,7 +100,7 @@ void a64_MRS_RNDR(struct a64_translate *t)
     put_nzcv(t, b_i32(t->b, pack_nzcv(0)));
 }
 
-/* ---- PSTATE bits that only are remembered ---------------------------------------------------------------------------- */
+/* ---- PSTATE bits that only are remembered ------------------------------------------------------------------------ */
 
 static void read_pstate(struct a64_translate *t, uint32_t bit)
 {

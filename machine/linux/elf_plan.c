@@ -212,11 +212,11 @@ static bool map_segment(const struct elf_segment *s, struct address_space *space
         if (s->size > s->file_size && anonymous > file_end) {
             static const char zeros[4096];
             uint64_t last_page = anonymous - PAGE;
-            uint64_t stop = end < anonymous ? end : anonymous;
             bool read_only = !(s->prot & PROT_WRITE);
             if (read_only)
                 memory_protect(space, last_page, PAGE, s->prot | PROT_WRITE);
-            if (!guest_write(file_end, zeros, stop - file_end))
+            /* To the end of the page, as Linux does: ld.so takes the rest of it for memory that is zero. */
+            if (!guest_write(file_end, zeros, anonymous - file_end))
                 return fail(error, "the file is truncated at 0x%llx", (unsigned long long)last_page);
             if (read_only)
                 memory_protect(space, last_page, PAGE, s->prot);

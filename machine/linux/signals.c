@@ -128,6 +128,14 @@ void signals_thread_end(struct thread *thread)
     munmap(thread->host_altstack, HOST_STACK_SIZE);
 }
 
+void signals_retake(struct process *process)
+{
+    const int setxid = 33;
+    pthread_mutex_lock(&process->lock);
+    host_action_for(setxid, &process->actions[setxid]);
+    pthread_mutex_unlock(&process->lock);
+}
+
 /* ---- the host handler: async-signal-safe ------------------------------------------------------------------------------------- */
 
 static int synchronous_index(int signal)

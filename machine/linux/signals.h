@@ -20,6 +20,8 @@ void signals_start(struct process *process, struct thread *thread);
 /** Gives the calling host thread its alternate stack. False when out of memory. */
 bool signals_thread_start(struct thread *thread);
 void signals_thread_end(struct thread *thread);
+/** To be called after the host's pthread_create(), which takes a signal (SIGSETXID, 33) for itself at its first use. */
+void signals_retake(struct process *process);
 
 /** Delivers what is pending and not blocked: afterwards the guest's registers may be those of a handler's start. */
 void signals_deliver(struct thread *thread);

@@ -204,6 +204,7 @@ static void *thread_main(void *opaque)
     }
     thread->tid = (pid_t)RAW_SYSCALL(SYS_gettid, 0);
     current_thread = thread;
+    signals_retake(thread->process);
     thread_register(thread);
     /* Both before either side runs on: the thread may end, and its memory go, before its creator wakes. */
     if (start->flags & CLONE_PARENT_SETTID)

@@ -22,7 +22,7 @@ check() {
         cc1=cc1 as=as
     fi
     cp "$inputs/file.c" .
-    run $cc1 -quiet -fno-ident -fno-stack-protector -O2 -Wall -o file.s file.c && md5sum file.s && run $as -o file.o file.s && md5sum file.o
+    run $cc1 -quiet -fno-ident -fno-stack-protector -O1 -Wall -o file.s file.c && md5sum file.s && run $as -o file.o file.s && md5sum file.o
     run $cc1 -E -quiet -P file.c | md5sum
     echo 'int f(void) { return undeclared; }' > bad.c
     run $cc1 -quiet bad.c -o /dev/null 2>&1 | grep -c error

@@ -1,0 +1,198 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Runs the tests, two at a time, a line for each, and closes with `N passed, N failed`. Called by tests/run.
+
+Kinds: unit (cmocka programs of the build folder, a line a case), guest (tests/guests/, cross-compiled at several levels),
+bad (wrong input, dying guests), program (tests/programs/).
+"""
+import argparse, concurrent.futures, fnmatch, os, re, resource, shlex, signal, subprocess, sys, threading, time
+
+here = os.path.dirname(os.path.abspath(__file__))
+root = os.path.dirname(here)
+cross = os.environ.get('GUEST_CC', 'aarch64-linux-gnu-gcc')
+cross_root = '/usr/aarch64-linux-gnu'
+
+# Guest programs: what differs from -O2, static.
+LEVELS = ['-O0', '-O1', '-O2', '-O3']
+GUESTS = {
+    'control': LEVELS, 'floating': ['-O0', '-O2'], 'integer': ['-O0', '-O2'], 'faults': ['-O0', '-O2'],
+    'signals': ['-O0', '-O2'], 'selfmod': ['-O2'], 'threads': ['-O0', '-O2'], 'translating': ['-O1'], 'ordering': ['-O0', '-O2'],
+    'process': ['-O1'], 'exec': ['-O1'],
+}
+DYNAMIC = ['control', 'threads', 'signals', 'process', 'loaded']
+# Again with parts of the translator changed: the code cache as small as it may be, each optimisation off, the interpreter.
+ACCEL = {
+    'control-O2': ['cache=256K', 'chain=off', 'predict=off', 'lookup=off', 'regions=off', 'fold=off', 'hot=1', 'backend=interp'],
+    'integer-O2': ['fold=off', 'dce=off', 'hot=1', 'backend=interp'],
+    'floating-O2': ['hot=1', 'backend=interp'],
+    'faults-O2': ['hot=1', 'regions=off', 'fold=off', 'backend=interp'],
+    'signals-O2': ['hot=1', 'regions=off'],
+    'selfmod-O2': ['cache=256K', 'hot=1', 'chain=off'],
+    'threads-O2': ['cache=256K', 'hot=1'],
+    'translating-O1': ['cache=256K', 'hot=1'],
+}
+# Seconds, for one program.
+TIMEOUTS = {'unit': 600, 'guest': 150, 'bad': 120, 'program': 400}
+
+
+class Test:
+    def __init__(self, kind, name, command, env=None, prepare=None, tap=False):
+        self.kind, self.name, self.command, self.env, self.prepare, self.tap = kind, name, command, env or {}, prepare, tap
+
+
+def run(command, timeout, env):
+    """Status (negative: a signal, None: timed out) and output; every process that was started is gone afterwards."""
+    with open('/dev/null') as null:
+        process = subprocess.Popen(command, stdin=null, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, cwd=root,
+                                   env={**os.environ, **env}, start_new_session=True)
+    try:
+        output, _ = process.communicate(timeout=timeout)
+        return process.returncode, output.decode(errors='replace')
+    except subprocess.TimeoutExpired:
+        os.killpg(process.pid, signal.SIGKILL)
+        output, _ = process.communicate()
+        return None, output.decode(errors='replace')
+
+
+def collect(args):
+    tests = []
+    unit = os.path.join(args.build, 'tests')
+    names = sorted(n for n in os.listdir(unit) if n.startswith('test_') and os.access(os.path.join(unit, n), os.X_OK)
+                   and os.path.isfile(os.path.join(unit, n))) if os.path.isdir(unit) else []
+    for name in names:
+        tests.append(Test('unit', name[5:], [os.path.join(unit, name)], {'CMOCKA_MESSAGE_OUTPUT': 'TAP'}, tap=True))
+    dragoman = shlex.split(args.dragoman)
+    folder = os.path.join(args.build, 'tests', 'guests')
+    os.makedirs(folder, exist_ok=True)
+    flags = ['-std=gnu17', '-D_GNU_SOURCE', '-g', '-frounding-math', '-fno-strict-aliasing', '-I', here + '/guests']
+
+    def compile_guest(source, output, *more):
+        path = f'{here}/guests/{source}.c'
+        newest = max(os.path.getmtime(path), os.path.getmtime(here + '/guests/check.h'))
+        if os.path.exists(output) and os.path.getmtime(output) > newest:
+            return 0, ''
+        return run([cross, *flags, *more, '-o', output, path, '-lm', '-ldl', '-pthread'], 120, {})
+
+    def guest(name, source, levels, accel=None, dynamic=False):
+        program = os.path.join(folder, name)
+        command = [*dragoman, *(['-accel', accel] if accel else []), *(['-L', cross_root] if dynamic else []), program]
+        steps = [(source, program, *levels, *([] if dynamic else ['-static']))]
+        if source == 'loaded':
+            plugins = [os.path.join(folder, f'plugin{i}.so') for i in (1, 2)]
+            steps += [('plugin', p, '-O1', '-shared', '-fPIC', f'-DVALUE={v}') for p, v in zip(plugins, (11, 22))]
+            command += plugins
+
+        def prepare():
+            for step in steps:
+                status, output = compile_guest(*step)
+                if status != 0:
+                    return output or 'the cross compiler failed'
+            return None
+        label = name + (f' {accel}' if accel else '')
+        tests.append(Test('guest', label, command, {}, prepare))
+
+    for source, levels in GUESTS.items():
+        for level in levels:
+            name = source + level
+            guest(name, source, [level])
+            for part in ACCEL.get(name, []) if args.accel else []:
+                guest(name, source, [level], 'translator,' + part)
+    for source in DYNAMIC:
+        guest(source + '-dynamic', source, ['-O2'], dynamic=True)
+
+    true_c = os.path.join(folder, 'true.c')
+    with open(true_c, 'w') as f:
+        f.write('int main(void) { return 0; }\n')
+    true_static, true_dynamic = os.path.join(folder, 'true-static'), os.path.join(folder, 'true-dynamic')
+
+    def make_true():
+        for command in ([cross, '-static', '-o', true_static, true_c], [cross, '-o', true_dynamic, true_c]):
+            status, output = run(command, 60, {})
+            if status != 0:
+                return output
+        return None
+    env = {'DRAGOMAN': args.dragoman, 'GUEST_TRUE': true_static, 'GUEST_DYNAMIC': true_dynamic, 'GUEST_CC': cross}
+    tests.append(Test('bad', 'input', [here + '/bad_input.sh'], env, make_true))
+    tests.append(Test('bad', 'faulting guest', [here + '/faulting.sh'], env))
+
+    for name in sorted(os.listdir(here + '/programs')):
+        if name.endswith('.sh'):
+            tests.append(Test('program', name[:-3], [here + '/program', f'{here}/programs/{name}'], {'DRAGOMAN': args.dragoman}))
+    if args.only:
+        tests = [t for t in tests if any(fnmatch.fnmatch(f'{t.kind} {t.name}', p) or fnmatch.fnmatch(t.name, p) or t.kind == p
+                                         for p in args.only)]
+    return tests
+
+
+def execute(test):
+    """List of (name, passed, seconds, detail)."""
+    start = time.monotonic()
+    limit = TIMEOUTS[test.kind]
+    if test.prepare:
+        message = test.prepare()
+        if message:
+            return [(test.name, False, time.monotonic() - start, message)]
+    status, output = run(test.command, limit, test.env)
+    seconds = time.monotonic() - start
+    why = f'timed out after {limit} s' if status is None else f'killed by {signal.Signals(-status).name}' if status < 0 else f'status {status}'
+    if test.tap:
+        cases = re.findall(r'^(not ok|ok) \d+ - (\S+)', output, re.M)
+        results = [(f'{test.name}.{name}', word == 'ok', 0, '' if word == 'ok' else output) for word, name in cases]
+        if results:
+            results[-1] = (*results[-1][:2], seconds, results[-1][3])
+        # A program that dies has not run its other cases; one without cases tests nothing.
+        if (status != 0 and all(r[1] for r in results)) or not results:
+            results.append((test.name, False, seconds, f'{why}\n{output}'))
+        return results
+    return [(test.name, status == 0, seconds, f'{why}\n{output}')]
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument('--build', default=os.path.join(root, 'build'))
+    parser.add_argument('--dragoman', default=os.environ.get('DRAGOMAN'), help='command to test (default: that of the build)')
+    parser.add_argument('--no-accel', dest='accel', action='store_false', help='without the runs that change -accel')
+    parser.add_argument('-j', type=int, default=min(4, os.cpu_count() or 2))
+    parser.add_argument('--list', action='store_true')
+    parser.add_argument('only', nargs='*', help='kinds, names or patterns')
+    args = parser.parse_args()
+    args.build = os.path.abspath(args.build)
+    args.dragoman = args.dragoman or os.path.join(args.build, 'dragoman')
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    tests = collect(args)
+    if args.list:
+        for test in tests:
+            print(test.kind, test.name)
+        return 0
+    # The longest first, so that two workers end together; printed as they end.
+    order = {'program': 0, 'unit': 1, 'guest': 2, 'bad': 3}
+    long = ['gcc', '7zip', 'python3', 'sqlite3', 'openssl', 'xz']
+    tests.sort(key=lambda t: (order[t.kind], long.index(t.name) if t.name in long else len(long)))
+    passed, failures, lock = 0, [], threading.Lock()
+
+    def report(test):
+        nonlocal passed
+        results = execute(test)
+        with lock:
+            for name, good, seconds, detail in results:
+                print(f'{"ok    " if good else "FAILED"} {test.kind} {name} ({seconds:.1f} s)')
+                if good:
+                    passed += 1
+                else:
+                    failures.append(f'{test.kind} {name}')
+                    lines = detail.strip().split('\n')
+                    print('\n'.join('    ' + line for line in (lines if len(lines) <= 50 else lines[:30] + ['…'] + lines[-20:])))
+            sys.stdout.flush()
+
+    with concurrent.futures.ThreadPoolExecutor(args.j) as pool:
+        for future in [pool.submit(report, test) for test in tests]:
+            future.result()
+    if failures:
+        print('\nFailed:')
+        for name in failures:
+            print('    ' + name)
+    print(f'\n{passed} passed, {len(failures)} failed')
+    return 1 if failures or not passed else 0
+
+
+sys.exit(main())
