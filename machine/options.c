@@ -136,6 +136,15 @@ static bool option_argv0(struct parse *p, const char *value)
     return true;
 }
 
+static bool option_exec_fd(struct parse *p, const char *value)
+{
+    uint64_t fd;
+    if (!parse_number(value, "-execfd", false, &fd))
+        return false;
+    p->options->program_fd = (int)fd;
+    return true;
+}
+
 static bool option_release(struct parse *p, const char *value)
 {
     p->options->release = value;
@@ -439,6 +448,7 @@ static const struct option_row {
     {"E", "var=value", 0, option_set_environment, "set an environment variable of the guest"},
     {"U", "var", 0, option_unset_environment, "unset an environment variable of the guest"},
     {"0", "argv0", 0, option_argv0, "set the guest's argv[0]"},
+    {"execfd", "fd", 0, option_exec_fd, "the program is open as 'fd', which is closed once it is loaded"},
     {"r", "uname", CARRY, option_release, "set the release that uname() reports"},
     {"B", "address", CARRY, option_guest_base, "guest base address (only 0)"},
     {"R", "size", CARRY, option_reserved, "reserve guest address space (only 0)"},
@@ -512,7 +522,7 @@ static bool collect_carry(struct options *options, char **argv, int end)
 
 enum options_result options_parse(struct options *options, int argc, char **argv, char **env)
 {
-    *options = (struct options){.backend = &backend_x86_64, .features = a64_features_supported()};
+    *options = (struct options){.backend = &backend_x86_64, .features = a64_features_supported(), .program_fd = -1};
     engine_default_options(&options->engine);
     options->engine.log_file = stderr;
     struct parse p = {.options = options};

@@ -19,6 +19,7 @@ struct options {
     const char *sysroot; /* -L without a trailing slash, or NULL */
     const char *release; /* -r, or NULL */
     const char *argv0;   /* -0, or NULL */
+    int program_fd;      /* -execfd: the program, already open; -1: to be opened by its name */
     const char *log_path;
     bool log_append;
     bool strace;

@@ -40,10 +40,10 @@ class Test:
         self.kind, self.name, self.command, self.env, self.prepare, self.tap = kind, name, command, env or {}, prepare, tap
 
 
-def run(command, timeout, env):
+def run(command, timeout, env, folder=root):
     """Status (negative: a signal, None: timed out) and output; every process that was started is gone afterwards."""
     with open('/dev/null') as null:
-        process = subprocess.Popen(command, stdin=null, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, cwd=root,
+        process = subprocess.Popen(command, stdin=null, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, cwd=folder,
                                    env={**os.environ, **env}, start_new_session=True)
     try:
         output, _ = process.communicate(timeout=timeout)
@@ -125,23 +125,25 @@ def collect(args):
 
 
 def execute(test):
-    """List of (name, passed, seconds, detail)."""
+    """List of (name, passed or None for skipped, seconds, detail)."""
     start = time.monotonic()
     limit = TIMEOUTS[test.kind]
     if test.prepare:
         message = test.prepare()
         if message:
             return [(test.name, False, time.monotonic() - start, message)]
-    status, output = run(test.command, limit, test.env)
+    status, output = run(test.command, limit, test.env, here if test.tap else root)
     seconds = time.monotonic() - start
     why = f'timed out after {limit} s' if status is None else f'killed by {signal.Signals(-status).name}' if status < 0 else f'status {status}'
     if test.tap:
-        cases = re.findall(r'^(not ok|ok) \d+ - (\S+)', output, re.M)
-        results = [(f'{test.name}.{name}', word == 'ok', 0, '' if word == 'ok' else output) for word, name in cases]
+        results = []
+        for word, skipped, name in re.findall(r'^(not ok|ok) \d+ (- |# SKIP )(\S+)', output, re.M):
+            good = None if skipped != '- ' else word == 'ok'
+            results.append((f'{test.name}.{name}', good, 0, output if good is False else ''))
         if results:
             results[-1] = (*results[-1][:2], seconds, results[-1][3])
         # A program that dies has not run its other cases; one without cases tests nothing.
-        if (status != 0 and all(r[1] for r in results)) or not results:
+        if (status != 0 and all(r[1] is not False for r in results)) or not results:
             results.append((test.name, False, seconds, f'{why}\n{output}'))
         return results
     return [(test.name, status == 0, seconds, f'{why}\n{output}')]
@@ -168,15 +170,18 @@ def main():
     order = {'program': 0, 'unit': 1, 'guest': 2, 'bad': 3}
     long = ['gcc', '7zip', 'python3', 'sqlite3', 'openssl', 'xz']
     tests.sort(key=lambda t: (order[t.kind], long.index(t.name) if t.name in long else len(long)))
-    passed, failures, lock = 0, [], threading.Lock()
+    passed, skipped, failures, lock = 0, 0, [], threading.Lock()
 
     def report(test):
-        nonlocal passed
+        nonlocal passed, skipped
         results = execute(test)
         with lock:
             for name, good, seconds, detail in results:
-                print(f'{"ok    " if good else "FAILED"} {test.kind} {name} ({seconds:.1f} s)')
-                if good:
+                word = 'skip  ' if good is None else 'ok    ' if good else 'FAILED'
+                print(f'{word} {test.kind} {name} ({seconds:.1f} s)')
+                if good is None:
+                    skipped += 1
+                elif good:
                     passed += 1
                 else:
                     failures.append(f'{test.kind} {name}')
@@ -191,7 +196,7 @@ def main():
         print('\nFailed:')
         for name in failures:
             print('    ' + name)
-    print(f'\n{passed} passed, {len(failures)} failed')
+    print(f'\n{passed} passed, {len(failures)} failed' + (f', {skipped} skipped' if skipped else ''))
     return 1 if failures or not passed else 0
 
 

@@ -24,6 +24,7 @@
 #define MAX_SCRIPTS 4         /* as the kernel */
 #define MAX_STRINGS (1u << 20)
 #define SCRIPT_LINE 256
+#define FIXED_PLACES (6 + 2 * MAX_SCRIPTS) /* an empty name; dragoman -execfd FD -0 NAME; a script's interpreter, argument */
 
 /** The pointers of a guest's string array, NULL-terminated, with `extra` free places in front. malloc'ed. */
 static int64_t read_strings(uint64_t address, size_t extra, char ***list, size_t *count)
@@ -93,19 +94,34 @@ static char *split_script_line(char *line, char **argument)
 /** Places in front of the guest's arguments that the longest start needs. */
 static size_t extra_places(const struct options *options)
 {
-    size_t n = 4 + 2 * MAX_SCRIPTS;
+    size_t n = FIXED_PLACES;
     for (char **carried = options->carry; *carried; carried++)
         n++;
     return n;
 }
 
 struct exec_plan {
+    int fd;                       /* the program, when its name may be closed by execve; else -1 */
+    char fd_text[16];
     char **list, **environment;   /* malloc'ed */
     const char *host_path;        /* what the host executes */
     char **arguments;             /* first of them, inside the list */
     char lines[MAX_SCRIPTS][SCRIPT_LINE];
     char paths[MAX_SCRIPTS + 1][PATH_MAX];
 };
+
+/** For a path such as /proc/self/fd/3, which execve may close: a descriptor of that file which stays open. Else -1. */
+static int keep_descriptor(const char *path)
+{
+    const char *own = path_own_proc(path);
+    if (strncmp(path, "/dev/fd/", 8) != 0 && !(own && strncmp(own, "fd/", 3) == 0))
+        return -1;
+    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    int kept = fd < 0 ? -1 : fcntl(fd, F_DUPFD, 100);
+    if (fd >= 0)
+        close(fd);
+    return kept;
+}
 
 void exec_plan_free(struct exec_plan *plan)
 {
@@ -143,7 +159,13 @@ static int64_t plan_exec(const struct process *process, const char *path, char *
             *first = (char *)path;
             *--first = name;
             *--first = (char *)"-0";
-            size_t carried = extra - 4 - 2 * MAX_SCRIPTS;
+            plan->fd = keep_descriptor(path);
+            if (plan->fd >= 0) {
+                snprintf(plan->fd_text, sizeof plan->fd_text, "%d", plan->fd);
+                *--first = plan->fd_text;
+                *--first = (char *)"-execfd";
+            }
+            size_t carried = extra - FIXED_PLACES;
             first -= carried;
             memcpy(first, process->options->carry, carried * sizeof *first);
             *--first = (char *)"dragoman";
@@ -171,6 +193,7 @@ static int64_t execute(struct thread *thread, const char *path, uint64_t argumen
     struct exec_plan *plan = calloc(1, sizeof *plan);
     if (!plan)
         return -ENOMEM;
+    plan->fd = -1;
     int64_t result = read_strings(arguments, extra, &plan->list, &count);
     if (result == 0)
         result = read_strings(environment, 0, &plan->environment, &unused);
@@ -183,6 +206,8 @@ static int64_t execute(struct thread *thread, const char *path, uint64_t argumen
                               (uint64_t)plan->environment);
         thread->exec_plan = NULL;
         signals_prepare_exec(thread, true);
+        if (plan->fd >= 0)
+            close(plan->fd);
     }
     exec_plan_free(plan);
     return result;

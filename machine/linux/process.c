@@ -27,19 +27,24 @@
 
 /* ---- loading ------------------------------------------------------------------------------------------------------------------- */
 
-/** Opens a program file. Returns its descriptor, or -1 with the exit status in *status after a message about `name`. */
-static int program_open(const char *path, const char *name, uint64_t *size, int *status)
+/**
+ * Opens a program file, unless `fd` is not negative and that file already. Returns its descriptor, or -1 with the exit status
+ * in *status after a message.
+ */
+static int program_open(int fd, const char *path, uint64_t *size, int *status)
 {
     struct stat file;
     int error = 0;
-    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    bool given = fd >= 0;
+    if (!given)
+        fd = open(path, O_RDONLY | O_CLOEXEC);
     if (fd < 0 || fstat(fd, &file) < 0)
         error = errno;
     else if (S_ISDIR(file.st_mode))
         error = EISDIR;
     else if (!S_ISREG(file.st_mode))
         error = EACCES;
-    else if (faccessat(AT_FDCWD, path, X_OK, AT_EACCESS) < 0)
+    else if (!given && faccessat(AT_FDCWD, path, X_OK, AT_EACCESS) < 0)
         error = errno;
     if (!error) {
         *size = (uint64_t)file.st_size;
@@ -47,7 +52,7 @@ static int program_open(const char *path, const char *name, uint64_t *size, int 
     }
     if (fd >= 0)
         close(fd);
-    fprintf(stderr, "dragoman: %s: %s\n", name, strerror(error));
+    fprintf(stderr, "dragoman: %s: %s\n", path, strerror(error));
     *status = error == ENOENT || error == ENOTDIR ? NOT_FOUND : CANNOT_RUN;
     return -1;
 }
@@ -76,7 +81,7 @@ static int load_interpreter(struct process *process, int program, const struct e
         return NOT_FOUND;
     }
     uint64_t size, bias;
-    int status = 0, fd = program_open(path, path, &size, &status);
+    int status = 0, fd = program_open(-1, path, &size, &status);
     if (fd < 0)
         return status;
     struct elf_plan interpreter;
@@ -103,10 +108,12 @@ static int load_program(struct process *process, struct program_image *image)
     const char *name = process->options->program;
     char error[128];
     uint64_t size, bias;
-    int status = 0, fd = program_open(name, name, &size, &status);
+    int status = 0, fd = program_open(process->options->program_fd, name, &size, &status);
     if (fd < 0)
         return status;
-    process->exe_path = realpath(name, NULL);
+    char link[32];
+    snprintf(link, sizeof link, "/proc/self/fd/%d", fd);
+    process->exe_path = realpath(link, NULL);
     if (!process->exe_path)
         process->exe_path = strdup(name);
     struct elf_plan plan;

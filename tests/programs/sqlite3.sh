@@ -26,5 +26,5 @@ END
 check() {
     run sqlite3 -batch file.db < "$inputs/script.sql"
     run sqlite3 -csv -header file.db 'SELECT * FROM item ORDER BY id LIMIT 5'
-    run sqlite3 file.db ".dump item" | run md5sum
+    run sqlite3 file.db "SELECT * FROM item ORDER BY id" | run md5sum
 }
