@@ -83,15 +83,17 @@ def collect(folder, data):
     loader = [amd + '/lib64/ld-linux-x86-64.so.2', '--library-path', f'{amd}/lib/x86_64-linux-gnu:{amd}/usr/lib/x86_64-linux-gnu']
     perl_folder = amd + '/usr/lib/x86_64-linux-gnu'
     env = {'PYTHONHOME': amd + '/usr', 'PERL5LIB': f'{perl_folder}/perl-base:{perl_folder}/perl/5.36:{amd}/usr/share/perl/5.36'}
-    sample, tiny, big = folder + '/sample', folder + '/tiny.c', folder + '/big.c'
+    sample, part, tiny, big = (f'{folder}/{name}' for name in ('sample', 'part', 'tiny.c', 'big.c'))
     with open(sample, 'wb') as out:
         for path in sorted(glob.glob(amd + '/usr/lib/python3.11/*.py')) + [amd + '/usr/bin/python3.11']:
             with open(path, 'rb') as f:
                 out.write(f.read())
+    with open(sample, 'rb') as f, open(part, 'wb') as out:
+        out.write(f.read(3000000))
     with open(tiny, 'w') as f:
         f.write('int f(int a) { return a + 1; }\n')
     with open(big, 'w') as f:
-        for i in range(120):
+        for i in range(70):
             f.write(f'unsigned long f{i}(unsigned long x, const int *p) {{ for (int i = 0; i < {i + 3}; i++) {{ x ^= x >> {i % 9 + 3}; x *= {i * 2 + 3}ul; '
                     f'if (p[i] & {i + 1}) x += (unsigned long)p[i & {i}]; else switch (x & 3) {{ case 0: x -= 5; break; case 1: x ^= {i}; }} }} return x; }}\n')
     cross = subprocess.run(['aarch64-linux-gnu-gcc-12', '-print-prog-name=cc1'], capture_output=True, text=True).stdout.strip()
@@ -107,7 +109,7 @@ def collect(folder, data):
     program('program', 'gawk', 'usr/bin/gawk', [AWK])
     program('program', 'bash', 'bin/bash', ['-c', BASH])
     program('program', 'sqlite3', 'usr/bin/sqlite3', [':memory:', SQL])
-    program('program', 'xz', 'usr/bin/xz', ['-1', '-T1', '-c', sample])
+    program('program', 'xz', 'usr/bin/xz', ['-1', '-T1', '-c', part])
     program('program', 'zstd', 'usr/bin/zstd', ['-q', '-8', '--single-thread', '-c', sample])
     program('program', 'gzip', 'bin/gzip', ['-n', '-6', '-c', sample])
     program('program', 'openssl', 'usr/bin/openssl', ['dgst', '-r', '-sha3-256', *[sample] * 3])

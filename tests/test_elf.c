@@ -178,6 +178,28 @@ static void test_map(void **state)
     close(fd);
 }
 
+/** The rest of the last page is zero too, even behind a bss that ends in the same page. */
+static void test_page_end(void **state)
+{
+    (void)state;
+    struct image image = make_image();
+    struct elf_plan plan;
+    struct address_space space = {0};
+    char error[128];
+    uint64_t bias;
+    memory_init(&space);
+    program_header(&image, 2)->p_memsz = 0x980;
+    assert_true(plan_image(&plan, &image, IMAGE_SIZE, error));
+    int fd = image_file(&image, IMAGE_SIZE);
+    assert_true(elf_plan_map(&plan, &space, fd, 0, &bias, error));
+    for (uint64_t at = 0x4100; at < 0x5000; at++)
+        assert_int_equal(*(uint8_t *)(bias + at), 0);
+    elf_plan_free(&plan);
+    memory_unmap(&space, plan.low + bias, plan.high - plan.low);
+    memory_destroy(&space);
+    close(fd);
+}
+
 static uint64_t random_next(uint64_t *state)
 {
     *state ^= *state << 13;
@@ -249,6 +271,7 @@ int main(void)
         cmocka_unit_test(test_plan),
         cmocka_unit_test(test_refusals),
         cmocka_unit_test(test_map),
+        cmocka_unit_test(test_page_end),
         cmocka_unit_test(test_fuzz),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -378,6 +378,16 @@ void builder_poll(struct builder *b)
     builder_append_op(b, IR_POLL, IR_VOID, p->insn_pc, IR_NONE);
 }
 
+void builder_guard(struct builder *b, ir_ref cond, enum cpu_trap trap, uint64_t pc, uint32_t info)
+{
+    uint64_t value;
+    if (b->p->ended || (builder_is_const(b, cond, &value) && value == 0))
+        return;
+    struct ir_insn insn = {.op = IR_GUARD, .mode = (uint8_t)trap, .imm = pc, .arg = {cond, IR_NONE, 0, 0}};
+    insn.imm2 = info;
+    builder_append(b, &insn);
+}
+
 static void exit_block(struct builder *b, unsigned which, uint64_t pc)
 {
     uint32_t block = ir_add_block(b->ir);

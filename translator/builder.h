@@ -96,6 +96,12 @@ ir_ref builder_call(struct builder *b, const struct ir_helper *helper, ir_ref a0
  */
 void builder_poll(struct builder *b);
 
+/**
+ * Leaves to the machine when `cond` (an i32) is not 0, with the state as it has been put so far: `pc` and info as for
+ * builder_trap(). The block goes on.
+ */
+void builder_guard(struct builder *b, ir_ref cond, enum cpu_trap trap, uint64_t pc, uint32_t info);
+
 /* Ends of a block. `pc`s are guest addresses; state puts must have been done. */
 void builder_jump(struct builder *b, uint64_t target);
 void builder_branch(struct builder *b, ir_ref cond, uint64_t target, uint64_t fall_through);

@@ -42,6 +42,10 @@ enum cpu_trap {
     TRAP_HALT,          /* tests: stop here */
     TRAP_FAULT,         /* the machine's: a fault recovered from translated code */
     TRAP_INTERRUPT,     /* the machine's: cpu.interrupt was seen */
+    TRAP_ALIGN_DATA,    /* an access that has to be aligned is not */
+    TRAP_ALIGN_SP,      /* the stack pointer is the base of an access and not aligned */
+    TRAP_EXECUTE,       /* guest_isa.execute is to go on with the instruction; trap_info is its word. Handled inside */
+    TRAP_DATA,          /* guest_isa.execute met memory that cannot be accessed: at cache_start; trap_info: 1 for a write */
 };
 
 struct jump_entry {
@@ -68,7 +72,7 @@ struct cpu {
     void *exit_site;      /* struct code_exit * or struct region *, by exit_reason */
     uint32_t trap;        /* enum cpu_trap */
     uint32_t trap_info;
-    uint64_t cache_start, cache_end; /* TRAP_CACHE */
+    uint64_t cache_start, cache_end; /* TRAP_CACHE; cache_start: TRAP_DATA */
     struct engine *engine;
     struct cpu_thread *thread; /* the engine's own bookkeeping for this CPU (engine.c) */
     uint32_t mxcsr;       /* the guest's rounding mode and accumulated status in the host's format. While guest code runs

@@ -267,6 +267,8 @@ static enum cpu_trap take_trap(struct engine *engine, struct cpu *cpu)
     case TRAP_RESYNC:
         follow_key(engine, cpu->thread);
         return TRAP_NONE;
+    case TRAP_EXECUTE:
+        return engine->isa->execute(cpu) ? TRAP_NONE : TRAP_DATA;
     default:
         return cpu->trap;
     }
@@ -372,6 +374,8 @@ enum engine_fault_result engine_fault(struct cpu *cpu, int sig, uint64_t fault_a
     const struct engine *engine = cpu->engine;
     const struct host_backend *backend = engine->backend;
 
+    if (engine->isa->fixup && engine->isa->fixup(uc))
+        return ENGINE_FAULT_FIXED;
     if (backend->recover) {
         if (!backend->recover(engine->backend_state, cpu, uc))
             return ENGINE_FAULT_NOT_OURS;

@@ -198,10 +198,8 @@ void ir_compact(struct ir *ir)
     ir->ninsns = n;
 }
 
-unsigned ir_nargs(const struct ir_insn *insn)
+unsigned ir_call_nargs(const struct ir_insn *insn)
 {
-    if (insn->op != IR_CALL)
-        return ir_op_table[insn->op].nargs;
     const struct ir_helper *helper = (const struct ir_helper *)(uintptr_t)insn->imm;
     unsigned n = 0;
     while (n < 4 && helper->args[n] != IR_VOID)
@@ -209,7 +207,7 @@ unsigned ir_nargs(const struct ir_insn *insn)
     return n;
 }
 
-bool ir_removable(const struct ir_insn *insn)
+bool ir_removable_by_op(const struct ir_insn *insn)
 {
     switch (insn->op) {
     case IR_NOP:
@@ -221,7 +219,7 @@ bool ir_removable(const struct ir_insn *insn)
     case IR_CALL:
         return ((const struct ir_helper *)(uintptr_t)insn->imm)->flags & IR_HELPER_PURE;
     default:
-        return ir_op_table[insn->op].attrs & IR_ATTR_PURE;
+        return false;
     }
 }
 

@@ -213,10 +213,18 @@ uint32_t *ir_work(struct ir *ir, size_t n);
 void ir_compact(struct ir *ir);
 
 static inline const struct ir_op_info *ir_info(const struct ir_insn *insn) { return &ir_op_table[insn->op]; }
+unsigned ir_call_nargs(const struct ir_insn *insn);
+bool ir_removable_by_op(const struct ir_insn *insn);
 /** Number of arg[] in use for this instruction (CALL: by its helper; LOAD/STORE: index may be IR_NONE). */
-unsigned ir_nargs(const struct ir_insn *insn);
+static inline unsigned ir_nargs(const struct ir_insn *insn)
+{
+    return __builtin_expect(insn->op == IR_CALL, 0) ? ir_call_nargs(insn) : ir_op_table[insn->op].nargs;
+}
 /** True when removing the unused instruction changes nothing. */
-bool ir_removable(const struct ir_insn *insn);
+static inline bool ir_removable(const struct ir_insn *insn)
+{
+    return ir_op_table[insn->op].attrs & IR_ATTR_PURE || ir_removable_by_op(insn);
+}
 /** True for EXIT and its kin: the terminators that leave the region. */
 static inline bool ir_leaves(const struct ir_insn *insn) { return insn->op >= IR_EXIT && insn->op <= IR_EXIT_TRAP; }
 /** True for a block that only leaves: nothing but pure operations (on flags) and SETs before an EXIT. */

@@ -341,6 +341,13 @@ static void read_operands(struct parser *p, struct ir_insn *insn)
         expect(p, ',');
         insn->imm2 = read_number(p);
         break;
+    case IR_GUARD:
+        insn->arg[0] = read_value(p);
+        expect(p, ',');
+        insn->imm = read_number(p);
+        expect(p, ',');
+        insn->imm2 = read_number(p);
+        break;
     case IR_EXIT_INDCALL:
         insn->arg[0] = read_value(p);
         expect(p, ',');

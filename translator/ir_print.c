@@ -47,6 +47,7 @@ static const char *const trap_names[] = {
     [TRAP_SYSCALL] = "syscall", [TRAP_UNDEFINED] = "undefined", [TRAP_UNIMPLEMENTED] = "unimplemented",
     [TRAP_BREAKPOINT] = "breakpoint", [TRAP_FETCH] = "fetch", [TRAP_ALIGN_PC] = "align_pc", [TRAP_CACHE] = "cache",
     [TRAP_RESYNC] = "resync", [TRAP_HALT] = "halt", [TRAP_FAULT] = "fault", [TRAP_INTERRUPT] = "interrupt",
+    [TRAP_ALIGN_DATA] = "align_data", [TRAP_ALIGN_SP] = "align_sp", [TRAP_EXECUTE] = "execute", [TRAP_DATA] = "data",
 };
 
 #define NAMES(array) array, sizeof(array) / sizeof(array[0])
@@ -67,6 +68,7 @@ static const struct ir_mode_text mode_texts[IR_OP_COUNT] = {
     [IR_RMW] = {NAMES(rmw_names), 0xff, {{0}}},
     [IR_FENCE] = {NAMES(fence_names), 0xff, {{0}}},
     [IR_EXIT_TRAP] = {NAMES(trap_names), 0xff, {{0}}},
+    [IR_GUARD] = {NAMES(trap_names), 0xff, {{0}}},
 };
 
 const struct ir_mode_text *ir_mode_text(enum ir_op op)
@@ -203,6 +205,11 @@ static void print_operands(struct printer *p, const struct ir_insn *insn, const 
     case IR_EXIT_CALL:
     case IR_EXIT_TRAP:
         fprintf(p->out, " 0x%" PRIx64 ", 0x%" PRIx64, insn->imm, insn->imm2);
+        break;
+    case IR_GUARD:
+        fputc(' ', p->out);
+        print_value(p, insn->arg[0]);
+        fprintf(p->out, ", 0x%" PRIx64 ", 0x%" PRIx64, insn->imm, insn->imm2);
         break;
     case IR_EXIT_INDCALL:
         fputc(' ', p->out);

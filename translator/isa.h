@@ -5,9 +5,11 @@
 #ifndef DRAGOMAN_TRANSLATOR_ISA_H
 #define DRAGOMAN_TRANSLATOR_ISA_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
+#include <ucontext.h>
 
 #include "translator/ir.h"
 
@@ -39,6 +41,17 @@ struct guest_isa {
     /** The state that a translation assumed (mode bits that change what instructions mean): part of the key under which
         it is found. Must be cheap. */
     uint32_t (*translation_key)(const struct cpu *cpu);
+
+    /**
+     * TRAP_EXECUTE (may be NULL if translate() never asks for it): executes the instruction at cpu->pc, of which
+     * cpu->trap_info is the word, or a part of it that leaves the state such that executing it again goes on. False: an
+     * access failed, cpu->cache_start and cpu->trap_info are as TRAP_DATA says.
+     */
+    bool (*execute)(struct cpu *cpu);
+
+    /** From a host signal handler (may be NULL): true when the fault at uc was in one of the guarded accesses to guest
+        memory that helpers and execute() make, which will now report it. Async-signal-safe. */
+    bool (*fixup)(ucontext_t *uc);
 
     /** Prints the registers for logs: one line per few registers. */
     void (*print_state)(FILE *out, const struct cpu *cpu);

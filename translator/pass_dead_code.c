@@ -10,7 +10,7 @@
 
 #define MAX_SLOTS 256
 
-enum { LIVE = 1 }; /* ir_insn.scratch */
+enum { LIVE = 1 };
 
 /* Blocks that no path from block 0 reaches go; the others keep their order. */
 static void remove_unreachable(struct ir *ir)
@@ -48,65 +48,104 @@ static void remove_unreachable(struct ir *ir)
                 ir->blocks[b].succ[s].target = number[ir->blocks[b].succ[s].target];
 }
 
-/* Fault points are counted backward; a marker is seen when there is one between it and the next marker of its kind. */
-struct markers {
-    uint32_t faults; /* so far; never reset, so that what other blocks left in later_bind is below `block_end` */
-    uint32_t block_end;
-    uint32_t later_bind[MAX_SLOTS]; /* `faults` when the next BIND of the slot was met */
+/* On the way backward through a block: the markers that no fault point sees, because the next marker of their kind comes
+   before one, or the end of the block does. */
+struct hidden {
+    uint64_t slots[MAX_SLOTS / 64]; /* BINDs of these slots */
+    bool insns;
 };
 
-static bool bind_seen(struct markers *m, uint64_t slot)
+static void hide_all(struct hidden *h)
 {
-    uint32_t *later = &m->later_bind[slot & (MAX_SLOTS - 1)];
-    bool seen = (*later < m->block_end ? m->block_end : *later) != m->faults;
-    *later = m->faults;
+    for (unsigned w = 0; w < MAX_SLOTS / 64; w++)
+        h->slots[w] = UINT64_MAX;
+    h->insns = true;
+}
+
+static void hide_none(struct hidden *h)
+{
+    for (unsigned w = 0; w < MAX_SLOTS / 64; w++)
+        h->slots[w] = 0;
+    h->insns = false;
+}
+
+static bool bind_seen(struct hidden *h, uint64_t slot)
+{
+    uint64_t *word = &h->slots[slot / 64 % (MAX_SLOTS / 64)], bit = UINT64_C(1) << slot % 64;
+    bool seen = !(*word & bit);
+    *word |= bit;
     return seen;
 }
 
-/* Removes the markers that no fault point sees. */
-static void remove_markers(struct ir *ir, struct ir_block *block, struct markers *m)
+static bool insn_seen(struct hidden *h)
 {
-    uint32_t later_insn = m->block_end = ++m->faults;
-    for (uint32_t i = block->end; i-- > block->first;) {
-        struct ir_insn *insn = &ir->insns[i];
-        insn->scratch = 0;
-        if (insn->op == IR_BIND) {
-            if (!bind_seen(m, insn->imm))
-                insn->op = IR_NOP;
-        } else if (insn->op == IR_INSN) {
-            if (later_insn == m->faults)
-                insn->op = IR_NOP;
-            later_insn = m->faults;
-        } else if (ir_info(insn)->attrs & IR_ATTR_FAULT) {
-            m->faults++;
-        }
-    }
+    bool seen = !h->insns;
+    h->insns = true;
+    return seen;
+}
+
+static void keep_seen_state(struct ir *ir, struct ir_block *block, struct hidden *h)
+{
     uint32_t kept = 0;
     for (uint32_t i = 0; i < block->nstate; i++) {
         struct ir_state state = ir->states[block->first_state + i];
-        if (bind_seen(m, state.slot))
+        if (bind_seen(h, state.slot))
             ir->states[block->first_state + kept++] = state;
     }
     block->nstate = kept;
 }
 
+/* Removes the markers that no fault point sees. */
+static void remove_markers(struct ir *ir, struct ir_block *block)
+{
+    struct hidden hidden;
+    hide_all(&hidden);
+    for (uint32_t i = block->end; i-- > block->first;) {
+        struct ir_insn *insn = &ir->insns[i];
+        insn->scratch = 0;
+        if (insn->op == IR_BIND) {
+            if (!bind_seen(&hidden, insn->imm))
+                insn->op = IR_NOP;
+        } else if (insn->op == IR_INSN) {
+            if (!insn_seen(&hidden))
+                insn->op = IR_NOP;
+        } else if (ir_info(insn)->attrs & IR_ATTR_FAULT) {
+            hide_none(&hidden);
+        }
+    }
+    keep_seen_state(ir, block, &hidden);
+}
+
 /* Blocks without parameters in an order in which definitions stand before uses: one walk backward does it all. */
 static void sweep_backward(struct ir *ir)
 {
+    uint8_t *live = (uint8_t *)ir_work(ir, ir->ninsns / 4 + 1);
+    memset(live, 0, ir->ninsns);
     for (uint32_t b = ir->nblocks; b-- > 0;) {
         struct ir_block *block = &ir->blocks[b];
-        for (uint32_t i = 0; i < block->nstate; i++)
-            ir->insns[ir->states[block->first_state + i].value].scratch = LIVE;
+        struct hidden hidden;
+        hide_all(&hidden);
         for (uint32_t i = block->end; i-- > block->first;) {
             struct ir_insn *insn = &ir->insns[i];
-            if (!insn->scratch && ir_removable(insn)) {
+            const struct ir_op_info *info = ir_info(insn);
+            if (insn->op == IR_INSN || insn->op == IR_BIND) {
+                if (insn->op == IR_INSN ? !insn_seen(&hidden) : !bind_seen(&hidden, insn->imm)) {
+                    insn->op = IR_NOP;
+                    continue;
+                }
+            } else if (!live[i] && ir_removable(insn)) {
                 insn->op = IR_NOP;
                 continue;
+            } else if (info->attrs & IR_ATTR_FAULT) {
+                hide_none(&hidden);
             }
             for (unsigned a = 0, n = ir_nargs(insn); a < n; a++)
                 if (insn->arg[a] != IR_NONE)
-                    ir->insns[insn->arg[a]].scratch = LIVE;
+                    live[insn->arg[a]] = LIVE;
         }
+        keep_seen_state(ir, block, &hidden);
+        for (uint32_t i = 0; i < block->nstate; i++)
+            live[ir->states[block->first_state + i].value] = LIVE;
     }
 }
 
@@ -221,11 +260,11 @@ void pass_dead_code(struct ir *ir)
         }
     if (ir->nblocks > 1)
         remove_unreachable(ir);
-    struct markers markers = {.faults = 0};
-    for (uint32_t b = 0; b < ir->nblocks; b++)
-        remove_markers(ir, &ir->blocks[b], &markers);
-    if (simple)
+    if (simple) {
         sweep_backward(ir);
-    else
-        sweep_graph(ir);
+        return;
+    }
+    for (uint32_t b = 0; b < ir->nblocks; b++)
+        remove_markers(ir, &ir->blocks[b]);
+    sweep_graph(ir);
 }

@@ -87,7 +87,8 @@ static void build(struct engine *engine, struct cpu_thread *self, const uint64_t
 {
     struct builder *b = engine->builder;
 
-    *source = (struct source){.nblocks = n};
+    source->nblocks = n;
+    source->insns = 0;
     b->fetch = engine->memory.fetch;
     b->fetch_opaque = engine->memory.opaque;
     b->hot = hot;

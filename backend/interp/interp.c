@@ -319,6 +319,14 @@ static void run(struct frame *frame)
                 leave_with(frame, CPU_EXIT_INTERRUPT, insn->imm);
                 return;
             }
+        } else if (insn->op == IR_GUARD) {
+            if (arg[0].half[0] & UINT32_MAX) {
+                write_state(frame);
+                frame->cpu->trap = insn->mode;
+                frame->cpu->trap_info = (uint32_t)insn->imm2;
+                leave_with(frame, CPU_EXIT_TRAP, insn->imm);
+                return;
+            }
         } else if (insn->op != IR_PARAM) {
             union interp_value *result = &frame->values[frame->insn];
             *result = (union interp_value){.half = {0, 0}};

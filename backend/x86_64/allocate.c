@@ -38,10 +38,11 @@ struct allocation {
     struct {
         ir_ref value;
         uint32_t at;
-    } bound[256]; /* current BINDs by slot, while intervals are made */
+    } bound[256]; /* current BINDs by slot, while a block's intervals are made; all IR_NONE in between */
     uint8_t bound_slots[256];
     uint32_t nbound;
-    uint32_t set_block[256]; /* slot was SET in this block (number + 1) */
+    uint32_t set_scan[256]; /* slot was SET in the block that had this number in `scans` */
+    uint32_t scans;         /* blocks scanned, over all compilations */
     bool overflow;           /* more clobbers or loops than there is room for */
 
     /* Regions of several blocks: where each GET is loaded (place_gets). */
@@ -95,6 +96,9 @@ static void find_dominators(struct allocation *al, const struct ir *ir)
         }
         changed = memcmp(before, al->idom, ir->nblocks * sizeof *before) != 0;
     }
+    for (uint32_t b = 0; b < ir->nblocks; b++) /* not reachable: there are such blocks without dead code elimination */
+        if (al->idom[b] == IR_NONE)
+            al->idom[b] = 0;
 }
 
 /*
@@ -157,7 +161,7 @@ static void extend(struct emit *e, ir_ref v, uint32_t pos, uint32_t block, float
             value->end = pos;
         al->weight[v] += weight;
         if (insn->op == IR_GET) {
-            if (al->set_block[insn->imm] == block + 1)
+            if (al->set_scan[insn->imm] == al->scans)
                 value->slot_unsafe = true;
             if (al->sink)
                 al->get_block[v] = common_dominator(al, al->get_block[v], block);
@@ -207,6 +211,10 @@ static void scan_block(struct emit *e, uint32_t b, uint32_t *k)
     for (unsigned d = 0; d < block->loop_depth && d < 4; d++)
         weight *= 8;
     uint32_t last_fault = UINT32_MAX;
+    if (++al->scans == 0) { /* 2^32 blocks later */
+        memset(al->set_scan, 0, sizeof al->set_scan);
+        al->scans = 1;
+    }
     al->nbound = 0;
     for (uint32_t s = 0; s < block->nstate; s++)
         open_binding(e, ir->states[block->first_state + s].slot, ir->states[block->first_state + s].value, 2 * *k);
@@ -233,7 +241,7 @@ static void scan_block(struct emit *e, uint32_t b, uint32_t *k)
                 extend(e, insn->arg[a], pos, b, weight);
         switch (insn->op) {
         case IR_SET:
-            al->set_block[insn->imm] = b + 1;
+            al->set_scan[insn->imm] = al->scans;
             break;
         case IR_STORE_EXCL:
             require_register(e, insn->arg[0]);
@@ -485,8 +493,11 @@ static bool allocate_extra(struct emit *e, ir_ref ref, uint32_t pos)
 static void reserve(struct emit *e)
 {
     struct allocation *al = e->allocation;
-    if (!al)
+    if (!al) {
         al = e->allocation = calloc(1, sizeof *al);
+        for (unsigned s = 0; al && s < 256; s++)
+            al->bound[s].value = IR_NONE;
+    }
     if (al && al->capacity < e->ir->ninsns) {
         al->capacity = e->ir->ninsns + e->ir->ninsns / 2;
         al->position = realloc(al->position, al->capacity * sizeof *al->position);
@@ -507,15 +518,10 @@ bool allocate_registers(struct emit *e)
     struct allocation *al = e->allocation;
     struct ir *ir = e->ir;
     memset(al->weight, 0, ir->ninsns * sizeof *al->weight);
-    memset(al->set_block, 0, sizeof al->set_block);
-    for (unsigned s = 0; s < 256; s++)
-        al->bound[s].value = IR_NONE;
     for (unsigned r = 0; r < NREGS; r++)
         al->active[CLASS_GPR][r] = al->active[CLASS_XMM][r] = IR_NONE;
     al->spill_used = al->nclobbers = al->nloops = 0;
     al->overflow = false;
-    for (uint32_t i = 0; i < ir->ninsns; i++)
-        e->values[i].start = e->values[i].end = 0;
     al->sink = ir->nblocks > 3 && ir->nblocks <= MAX_SINK_BLOCKS && e->backend->options.fold;
     if (al->sink) {
         find_dominators(al, ir);

@@ -339,6 +339,7 @@ static void emit_set(struct emit *e, const struct ir_insn *set)
             emit_flags(e, v, T0);
             x_store(a, 4, slot, T0);
             e->flags_of = IR_NONE;
+            e->compared = insn->op == IR_FLAGS_SUB ? v : IR_NONE;
         }
         return;
     }
@@ -399,7 +400,7 @@ static void emit_insn_code(struct emit *e, ir_ref ref)
         return;
     if (insn->op != IR_GET && insn->op != IR_SET && insn->op != IR_LOAD && insn->op != IR_STORE && insn->op != IR_BRANCH &&
         insn->op != IR_SELECT)
-        e->flags_of = IR_NONE;
+        e->flags_of = e->compared = IR_NONE;
     switch (insn->op) {
     case IR_GET:
         if (!allocation_get_is_elsewhere(e, ref))
@@ -411,7 +412,7 @@ static void emit_insn_code(struct emit *e, ir_ref ref)
     case IR_LOAD: case IR_STORE: case IR_STORE_EXCL: case IR_CAS: case IR_RMW: case IR_FENCE:
         emit_memory(e, ref);
         break;
-    case IR_CALL: case IR_POLL: case IR_JUMP: case IR_BRANCH:
+    case IR_CALL: case IR_POLL: case IR_GUARD: case IR_JUMP: case IR_BRANCH:
     case IR_EXIT: case IR_EXIT_CALL: case IR_EXIT_IND: case IR_EXIT_INDCALL: case IR_EXIT_RET: case IR_EXIT_TRAP:
         emit_control(e, ref);
         break;
@@ -424,13 +425,13 @@ static void emit_insn_code(struct emit *e, ir_ref ref)
             emit_fp(e, ref);
     }
     if (insn->op == IR_SELECT)
-        e->flags_of = IR_NONE;
+        e->flags_of = e->compared = IR_NONE;
 }
 
 static void emit_block(struct emit *e, uint32_t number)
 {
     const struct ir_block *block = &e->ir->blocks[number];
-    e->flags_of = IR_NONE;
+    e->flags_of = e->compared = IR_NONE;
     emit_block_start(e, number);
     begin_block_state(e, block);
     for (ir_ref g = allocation_first_get(e, number); g != IR_NONE; g = allocation_next_get(e, g))

@@ -62,7 +62,7 @@ struct x86_backend {
     struct code_cache *cache;
     const struct guest_isa *isa;
     struct backend_options options;
-    const uint8_t *prologue, *exit_lookup, *exit_return, *exit_link, *exit_poll, *exit_hot, *exit_trap, *epilogue, *sentinel; /* stubs.c */
+    const uint8_t *prologue, *exit_lookup, *exit_return, *exit_link, *exit_poll, *exit_guard, *exit_hot, *exit_trap, *epilogue, *sentinel; /* stubs.c */
     const uint8_t *fp_thunk; /* fp_fixup.c: saves all registers, recomputes one FP operation exactly */
     struct emit *emit;       /* reused from one compilation to the next */
 };
@@ -84,6 +84,7 @@ struct emit {
     struct emit_control *control;  /* emit_control.c */
     struct emit_state *state;      /* emit.c */
     ir_ref flags_of; /* EFLAGS hold ZF and SF of this value, IR_NONE: unknown. Moves, loads and stores leave it alone */
+    ir_ref compared; /* EFLAGS hold the comparison of this FLAGS_SUB's operands, IR_NONE: unknown */
 };
 
 static inline const struct ir_insn *emit_insn(const struct emit *e, ir_ref v) { return &e->ir->insns[v]; }

@@ -406,6 +406,28 @@ static void emit_poll(struct emit *e)
     emit_later_jcc(e, JNE, emit_poll_later, IR_NONE)->data = at;
 }
 
+/* The address to go on at waits in cpu.exit_site, which the recovery of the state leaves alone. */
+static void emit_guard_later(struct emit *e, const struct later *l)
+{
+    struct assembler *a = &e->as;
+    const struct ir_insn *insn = emit_insn(e, l->ref);
+    x_mov_imm(a, T0, insn->imm);
+    x_store(a, 8, asm_base(RBP, CPU_OFFSET(exit_site)), T0);
+    x_store_imm(a, 4, asm_base(RBP, CPU_OFFSET(trap)), insn->mode);
+    x_store_imm(a, 4, asm_base(RBP, CPU_OFFSET(trap_info)), (int32_t)insn->imm2);
+    x_mov_imm(a, RAX, (uintptr_t)a->rx + l->data);
+    asm_patch_to(a, x_jmp(a), e->backend->exit_guard);
+}
+
+static void emit_guard(struct emit *e, ir_ref ref)
+{
+    unsigned cond = emit_gpr(e, emit_insn(e, ref)->arg[0], T0);
+    emit_fault_point(e);
+    uint32_t at = asm_offset(&e->as);
+    x_test(&e->as, 0, cond, cond);
+    emit_later_jcc(e, JNE, emit_guard_later, ref)->data = at;
+}
+
 /* ---- calls of helpers ------------------------------------------------------------------------------------------------------- */
 
 /* On the dispatcher's stack: values that live across the call, then the arguments on their way to the ABI's registers. */
@@ -485,6 +507,7 @@ void emit_control(struct emit *e, ir_ref ref)
     switch (insn->op) {
     case IR_CALL: emit_call(e, ref); break;
     case IR_POLL: emit_poll(e); break;
+    case IR_GUARD: emit_guard(e, ref); break;
     case IR_JUMP: jump_edge(e, block_of(e, ref), 0); break;
     case IR_BRANCH: emit_branch(e, insn, block_of(e, ref)); break;
     case IR_EXIT: jump_exit(e, insn->imm); break;

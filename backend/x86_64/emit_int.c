@@ -363,6 +363,29 @@ static void emit_test(struct emit *e, ir_ref and_ref, bool w)
     }
 }
 
+/* Whether `insn` compares what e->compared did, or its difference with 0: EFLAGS are there already, as `lahf` read them. */
+static bool is_compared(const struct emit *e, const struct ir_insn *insn, unsigned *cond)
+{
+    if (e->compared == IR_NONE || !e->backend->options.fold)
+        return false;
+    const struct ir_insn *flags = emit_insn(e, e->compared);
+    if (flags->size != insn->size)
+        return false;
+    if (flags->arg[0] == insn->arg[0] && flags->arg[1] == insn->arg[1]) {
+        *cond = host_cc[insn->mode];
+        return true;
+    }
+    const struct ir_insn *difference = emit_insn(e, insn->arg[0]);
+    uint64_t zero, subtrahend, addend, mask = insn->size == 8 ? UINT64_MAX : UINT32_MAX;
+    if (!emit_const(e, insn->arg[1], &zero) || zero != 0 || difference->arg[0] != flags->arg[0])
+        return false;
+    bool same = difference->op == IR_SUB && difference->arg[1] == flags->arg[1];
+    if (difference->op == IR_ADD && emit_const(e, difference->arg[1], &addend) && emit_const(e, flags->arg[1], &subtrahend))
+        same = ((addend + subtrahend) & mask) == 0;
+    *cond = insn->mode == IR_SLT ? JS : insn->mode == IR_SGE ? JNS : host_cc[insn->mode];
+    return same && (insn->mode == IR_EQ || insn->mode == IR_NE || insn->mode == IR_SLT || insn->mode == IR_SGE);
+}
+
 static unsigned emit_cmp_flags(struct emit *e, const struct ir_insn *insn)
 {
     struct assembler *a = &e->as;
@@ -370,6 +393,9 @@ static unsigned emit_cmp_flags(struct emit *e, const struct ir_insn *insn)
     unsigned cc = insn->mode;
     ir_ref x = insn->arg[0], y = insn->arg[1];
     int32_t imm;
+    unsigned known;
+    if (is_compared(e, insn, &known))
+        return known;
     if (emit_imm32(e, y, &imm)) {
         ir_ref root = emit_root(e, x);
         if (imm == 0) {

@@ -27,20 +27,16 @@ static bool result_is_extended(const struct ir_insn *insn)
     }
 }
 
-/* Operations that may wait for the exit that stores them. */
-static bool can_defer(const struct ir_insn *insn)
-{
-    return insn->op == IR_FLAGS_ADD || insn->op == IR_FLAGS_SUB || insn->op == IR_FLAGS_LOGIC || insn->op == IR_VZEXT ||
-           (insn->op == IR_ZEXT && insn->size == 4);
-}
-
-static void count_use(struct emit *e, ir_ref v, enum ir_op user)
+static inline void count_use(struct emit *e, ir_ref v, enum ir_op user)
 {
     struct value *value = &e->values[v];
     value->uses++;
     if (user == IR_SET)
-        value->start++; /* number of SET uses, until intervals are made */
+        value->index++; /* number of SET uses, until places are given */
 }
+
+/* An operation that only SETs want may wait for the exit that they belong to. */
+static inline void defer(struct value *value) { value->folded |= !value->alias && value->uses == value->index; }
 
 static void count_uses(struct emit *e)
 {
@@ -122,6 +118,14 @@ void select_operations(struct emit *e)
                 if (insn->size == 4 && emit_insn(e, insn->arg[0])->type == IR_I32 && !e->values[insn->arg[0]].folded &&
                     result_is_extended(emit_insn(e, insn->arg[0])))
                     value->alias = true;
+                if (insn->size == 4)
+                    defer(value);
+                break;
+            case IR_FLAGS_ADD:
+            case IR_FLAGS_SUB:
+            case IR_FLAGS_LOGIC:
+            case IR_VZEXT:
+                defer(value);
                 break;
             case IR_BRANCH:
             case IR_SELECT:
@@ -130,8 +134,6 @@ void select_operations(struct emit *e)
             default:
                 break;
             }
-            if (!value->alias && can_defer(insn) && value->uses == value->start)
-                value->folded = true;
         }
     }
 }

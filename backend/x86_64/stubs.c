@@ -109,10 +109,9 @@ static void emit_sentinel(struct x86_backend *b, struct assembler *a)
     asm_patch_to(a, x_jmp(a), b->exit_lookup);
 }
 
-/* RAX: host address of the POLL. All registers go into a struct host_regs on the dispatcher's stack for the state map. */
-static void emit_exit_poll(struct x86_backend *b, struct assembler *a)
+/* RAX: host address of a POLL or GUARD. All registers go into a struct host_regs on the dispatcher's stack for the state map. */
+static void emit_recover(struct x86_backend *b, struct assembler *a)
 {
-    b->exit_poll = here(a);
     x_mov(a, 1, RDX, RSP);
     x_load(a, 1, RSP, asm_base(RBP, CPU_OFFSET(dispatcher_sp)));
     x_alu_imm(a, ALU_SUB, 1, asm_reg(RSP), (sizeof(struct host_regs) + 15) & ~15u);
@@ -128,7 +127,19 @@ static void emit_exit_poll(struct x86_backend *b, struct assembler *a)
     x_mov_imm(a, RAX, (uintptr_t)b->cache->recover);
     x_call_reg(a, RAX);
     x_load(a, 1, RSP, asm_base(RSP, 8 * RSP));
+}
+
+static void emit_exit_recovered(struct x86_backend *b, struct assembler *a)
+{
+    b->exit_poll = here(a);
+    emit_recover(b, a);
     store_reason(a, CPU_EXIT_INTERRUPT);
+    jump_epilogue(b, a);
+    b->exit_guard = here(a); /* trap is stored; exit_site: guest address to go on at */
+    emit_recover(b, a);
+    x_load(a, 1, RAX, asm_base(RBP, CPU_OFFSET(exit_site)));
+    x_store(a, 8, asm_base(RBP, CPU_OFFSET(pc)), RAX);
+    store_reason(a, CPU_EXIT_TRAP);
     jump_epilogue(b, a);
 }
 
@@ -144,7 +155,7 @@ static bool emit_stubs(struct x86_backend *b)
     emit_simple_exits(b, &a);
     emit_exit_return_stub(b, &a);
     emit_sentinel(b, &a);
-    emit_exit_poll(b, &a);
+    emit_exit_recovered(b, &a);
     return !a.overflow;
 }
 

@@ -43,12 +43,14 @@ _Noreturn static void die_by(int signal)
 _Noreturn void fault_terminate(struct thread *thread, const siginfo_t *info, bool forced, uint64_t address)
 {
     char symbol[256], line[512], where[64] = "";
+    if (!forced)
+        die_by(info->si_signo); /* sent by somebody, who knows why */
     symbol_describe(thread->cpu->cpu.pc, symbol, sizeof symbol);
-    if (forced && (info->si_signo == SIGSEGV || info->si_signo == SIGBUS))
+    if (info->si_signo == SIGSEGV || info->si_signo == SIGBUS)
         snprintf(where, sizeof where, " accessing 0x%llx", (unsigned long long)address);
     snprintf(line, sizeof line, "dragoman: guest %s at pc 0x%llx%s%s%s%s\n", signal_name(info->si_signo),
              (unsigned long long)thread->cpu->cpu.pc, *symbol ? " (" : "", symbol, *symbol ? ")" : "", where);
-    fflush(NULL);
+    fflush(thread->process->options->engine.log_file);
     RAW_SYSCALL(SYS_write, 2, (uint64_t)line, strlen(line));
     die_by(info->si_signo);
 }

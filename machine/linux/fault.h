@@ -10,7 +10,7 @@
 /** Any trap but TRAP_SYSCALL and TRAP_INTERRUPT. */
 void fault_trap(struct thread *thread, enum cpu_trap trap);
 
-/** The default action of a signal of the fatal kind: one line on stderr, then death by that signal. */
+/** The default action of a signal of the fatal kind: death by that signal; after a fault (`forced`), one line on stderr. */
 _Noreturn void fault_terminate(struct thread *thread, const siginfo_t *info, bool forced, uint64_t address);
 
 /** A fault of dragoman's own code. Called from the signal handler. */

@@ -1,0 +1,38 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "tests/random/known.h"
+
+#include <fnmatch.h>
+
+#define FPCR_FZ (1u << 24)
+#define FPCR_ANY 0
+
+/*
+ * One row a difference: the decode table's rows (a shell pattern), the FPCR bits that it takes (any of them; or none), and the
+ * reason with the manual's paragraph (Arm ARM DDI 0487).
+ */
+static const struct {
+    const char *rows;
+    uint32_t fpcr;
+    const char *reason;
+} differences[] = {
+    {"DC_ZVA", FPCR_ANY, "the block size is the implementation's choice (DCZID_EL0.BS): 512 bytes in QEMU's max, 64 here"},
+    {"WFI", FPCR_ANY, "QEMU raises SIGILL; Linux skips it when trapped, and the wait may end at once (D1.6)"},
+    {"FJCVTZS*", FPCR_FZ, "QEMU 10 clears Z for a denormal flushed to zero: C7.2.103, Z is for a result that is exact"},
+    {"FCVTZ?_H_float2fix", FPCR_ANY, "QEMU rounds twice: FPToFixed, J1.3"},
+};
+
+const char *known_difference(const struct sequence *s, const struct state *start)
+{
+    uint32_t fpcr = start->fpcr;
+    for (unsigned i = 0; i < s->n; i++)
+        if ((s->words[i] & ~31u) == 0xd51b4400) /* MSR FPCR */
+            fpcr |= (uint32_t)start->x[FPCR_REGISTER];
+    for (unsigned i = 0; i < s->n; i++) {
+        const struct a64_row *row = a64_decode(s->words[i]);
+        for (unsigned k = 0; row && k < sizeof differences / sizeof differences[0]; k++)
+            if (fnmatch(differences[k].rows, row->name, 0) == 0 &&
+                (differences[k].fpcr == FPCR_ANY || fpcr & differences[k].fpcr))
+                return differences[k].reason;
+    }
+    return NULL;
+}
