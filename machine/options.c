@@ -8,32 +8,9 @@
 #include <strings.h>
 #include <unistd.h>
 
-#include "frontend/a64/cpu.h"
-
 #ifndef DRAGOMAN_VERSION
 #define DRAGOMAN_VERSION "development"
 #endif
-
-/* ---- CPU models --------------------------------------------------------------------------------------------------------- */
-
-#define F(name) (UINT64_C(1) << A64_FEAT_##name)
-#define FEATURES_V8_CRYPTO (F(BASE) | F(AES) | F(PMULL) | F(SHA1) | F(SHA256) | F(CRC32))
-#define FEATURES_V82                                                                                                           \
-    (FEATURES_V8_CRYPTO | F(LSE) | F(RDM) | F(FP16) | F(DOTPROD) | F(LRCPC) | F(SSBS) | F(DPB))
-
-static const struct {
-    const char *name;
-    uint64_t features;
-} cpu_models[] = {
-    {"max", UINT64_MAX},
-    {"cortex-a35", FEATURES_V8_CRYPTO},
-    {"cortex-a53", FEATURES_V8_CRYPTO},
-    {"cortex-a57", FEATURES_V8_CRYPTO},
-    {"cortex-a72", FEATURES_V8_CRYPTO},
-    {"cortex-a76", FEATURES_V82},
-    {"neoverse-n1", FEATURES_V82},
-    {"a64fx", (FEATURES_V82 & ~(F(LRCPC) | F(SSBS) | F(DOTPROD))) | F(FCMA)},
-};
 
 /* ---- functions of the rows: false after a message, or with options_stop set ----------------------------------------------- */
 
@@ -247,24 +224,12 @@ static bool option_dfilter(struct parse *p, const char *value)
 
 static bool option_cpu(struct parse *p, const char *value)
 {
-    const size_t n = sizeof cpu_models / sizeof cpu_models[0];
     if (strcmp(value, "help") == 0 || strcmp(value, "?") == 0) {
-        puts("Available CPUs:");
-        for (size_t i = 0; i < n; i++)
-            printf("  %s\n", cpu_models[i].name);
+        cpu_model_help();
         p->stop = true;
         return false;
     }
-    size_t length = strcspn(value, ",");
-    if (value[length])
-        return complain("-cpu %s: properties of a CPU model are not supported", value);
-    for (size_t i = 0; i < n; i++) {
-        if (strcmp(value, cpu_models[i].name) == 0) {
-            p->options->features = cpu_models[i].features & a64_features_supported();
-            return true;
-        }
-    }
-    return complain("unknown CPU model '%s'; -cpu help lists them", value);
+    return cpu_model_parse(value, &p->options->cpu);
 }
 
 static const struct {
@@ -522,7 +487,7 @@ static bool collect_carry(struct options *options, char **argv, int end)
 
 enum options_result options_parse(struct options *options, int argc, char **argv, char **env)
 {
-    *options = (struct options){.backend = &backend_x86_64, .features = a64_features_supported(), .program_fd = -1};
+    *options = (struct options){.backend = &backend_x86_64, .cpu = cpu_model_default(), .program_fd = -1};
     engine_default_options(&options->engine);
     options->engine.log_file = stderr;
     struct parse p = {.options = options};

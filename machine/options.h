@@ -10,6 +10,7 @@
 #include <stdint.h>
 #include <stdio.h>
 
+#include "machine/cpu_model.h"
 #include "translator/engine.h"
 
 struct options {
@@ -26,7 +27,7 @@ struct options {
     bool seeded;
     uint64_t seed;
     uint64_t stack_size; /* 0: by RLIMIT_STACK */
-    uint64_t features;   /* of the CPU model: 1 << enum a64_feature */
+    struct cpu_model cpu;
     const struct host_backend *backend;
     bool backend_chosen; /* by the user: no silent fall back to the interpreter */
     struct engine_options engine;

@@ -222,8 +222,6 @@ static void ops_run(struct ops_machine *m, const struct region *region)
 
 static void ops_region_free(struct region *region)
 {
-    free(region->exits);
-    free(region->statemap);
     free(region->backend_data);
 }
 

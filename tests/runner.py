@@ -5,7 +5,7 @@
 Kinds: unit (cmocka programs of the build folder, a line a case), guest (tests/guests/, cross-compiled at several levels),
 bad (wrong input, dying guests), program (tests/programs/).
 """
-import argparse, concurrent.futures, fnmatch, os, re, resource, shlex, signal, subprocess, sys, threading, time
+import argparse, collections, concurrent.futures, fnmatch, os, re, resource, shlex, signal, subprocess, sys, threading, time
 
 here = os.path.dirname(os.path.abspath(__file__))
 root = os.path.dirname(here)
@@ -17,7 +17,7 @@ LEVELS = ['-O0', '-O1', '-O2', '-O3']
 GUESTS = {
     'control': LEVELS, 'floating': ['-O0', '-O2'], 'integer': ['-O0', '-O2'], 'faults': ['-O0', '-O2'],
     'signals': ['-O0', '-O2'], 'selfmod': ['-O2'], 'threads': ['-O0', '-O2'], 'translating': ['-O1'], 'ordering': ['-O0', '-O2'],
-    'process': ['-O1'], 'exec': ['-O1'],
+    'process': ['-O1'], 'exec': ['-O1'], 'pauth': ['-O0', '-O2'], 'copying': ['-O0', '-O2'], 'addresses': ['-O0', '-O2'],
 }
 DYNAMIC = ['control', 'threads', 'signals', 'process', 'loaded']
 # Again with parts of the translator changed: the code cache as small as it may be, each optimisation off, the interpreter.
@@ -30,6 +30,9 @@ ACCEL = {
     'selfmod-O2': ['cache=256K', 'hot=1', 'chain=off'],
     'threads-O2': ['cache=256K', 'hot=1'],
     'translating-O1': ['cache=256K', 'hot=1'],
+    'pauth-O2': ['hot=1', 'fold=off', 'backend=interp'],
+    'copying-O2': ['hot=1', 'backend=interp'],
+    'addresses-O2': ['hot=1', 'fold=off', 'backend=interp'],
 }
 # Seconds, for one program.
 TIMEOUTS = {'unit': 600, 'guest': 150, 'bad': 120, 'program': 400}
@@ -66,7 +69,13 @@ def collect(args):
     os.makedirs(folder, exist_ok=True)
     flags = ['-std=gnu17', '-D_GNU_SOURCE', '-g', '-frounding-math', '-fno-strict-aliasing', '-I', here + '/guests']
 
+    locks = collections.defaultdict(threading.Lock)  # several tests run one program
+
     def compile_guest(source, output, *more):
+        with locks[output]:
+            return compile_once(source, output, *more)
+
+    def compile_once(source, output, *more):
         path = f'{here}/guests/{source}.c'
         newest = max(os.path.getmtime(path), os.path.getmtime(here + '/guests/check.h'))
         if os.path.exists(output) and os.path.getmtime(output) > newest:

@@ -97,7 +97,9 @@ static bool is_memory(uint32_t word) { return (word & 0x0a000000) == 0x08000000;
 static bool is_usable(const struct a64_row *row)
 {
     static const char *const unusable[] = {"SVC", "HVC",  "SMC",  "BRK",     "HLT",     "DCPS",
-                                           "UDF", "ERET", "DRPS", "MRS_CNT", "MRS_RND", "MRS_ID"};
+                                           "UDF", "ERET", "DRPS", "MRS_CNT", "MRS_RND", "MRS_ID",
+                                           /* sizes and addresses are all over memory */
+                                           "CPY", "SETP", "SETM",  "SETE"};
     for (size_t i = 0; i < sizeof unusable / sizeof unusable[0]; i++)
         if (strncmp(row->name, unusable[i], strlen(unusable[i])) == 0)
             return false;

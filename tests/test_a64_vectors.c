@@ -62,15 +62,16 @@ struct outcome { /* what a vector must lead to */
     unsigned nmemory;
 };
 
+/* The vectors are Armv8.5's: what came later is UNDEFINED in them. */
+#define AFTER_V8_5                                                                                                     \
+    ((uint64_t)1 << A64_FEAT_MOPS | (uint64_t)1 << A64_FEAT_CSSC | (uint64_t)1 << A64_FEAT_WFXT |                      \
+     (uint64_t)1 << A64_FEAT_ECV | (uint64_t)1 << A64_FEAT_BF16 | (uint64_t)1 << A64_FEAT_I8MM)
+
 /* Encodings of features that this frontend does not have: there the vectors differ by design. */
 static const struct {
     uint32_t mask, value;
     const char *reason;
 } not_supported[] = {
-    {0xffff8000, 0xdac10000, "pointer authentication"},
-    {0xffe0fc00, 0x9ac03000, "pointer authentication: PACGA"},
-    {0xfe9ff000, 0xd61f0000, "pointer authentication: branches"},
-    {0xff200400, 0xf8200400, "pointer authentication: LDRAA, LDRAB"},
     {0xdfe0e800, 0x9ac00000, "memory tagging: SUBP, IRG, GMI"},
 };
 
@@ -217,6 +218,7 @@ static void load_state(struct a64_cpu *cpu, const struct state *s)
     cpu->tpidr_el0 = s->tpidr_el0;
     cpu->excl_address = A64_EXCL_NONE;
     cpu->pstate = 0;
+    cpu->pac_disabled = 15; /* as the vectors have it */
 }
 
 static void save_state(struct a64_cpu *cpu, struct state *s)
@@ -242,6 +244,8 @@ static enum cpu_trap expected_trap(const struct record *record, const struct out
     case 0x15: return TRAP_SYSCALL;
     case 0x3c: return TRAP_BREAKPOINT;
     case 0x22: return TRAP_ALIGN_PC;
+    case 0x26: return TRAP_ALIGN_SP;
+    case 0x24: return (want->esr & 63) == 0x21 ? TRAP_ALIGN_DATA : TRAP_NONE;
     default: return TRAP_NONE; /* not for this test */
     }
 }
@@ -327,7 +331,8 @@ static void run_vector(struct runner *r, const uint8_t *p, unsigned number)
         want.state.pc += 4;
     } else if (record.status == STATUS_EXCEPTION) {
         uint64_t pc = want_trap == TRAP_ALIGN_PC ? want.state.pc : in.pc;
-        want.state = in;
+        if (record.ninsns == 1)
+            want.state = in;
         want.state.pc = pc;
     }
     memcpy((void *)in.pc, words, bytes);
@@ -341,6 +346,8 @@ static void run_vector(struct runner *r, const uint8_t *p, unsigned number)
     r->ran++;
     want.state.is32 = 0;
     want.state.pad = 0;
+    if (record.status == STATUS_EXCEPTION && record.ninsns == 2 && got.pc == in.pc + 4)
+        want.state.pc = got.pc; /* the record does not tell which of the two it was */
     bool good = trap == want_trap && memcmp(&got, &want.state, sizeof got) == 0 && memory_matches(v, &want);
     if (!good) {
         const struct a64_row *row = a64_decode(words[0]);
@@ -381,7 +388,7 @@ static void run_all(struct vectors *vectors, const struct host_backend *backend,
     if (!r.engine)
         fail_msg("%s", error);
     r.cpu = (struct a64_cpu *)engine_cpu_new(r.engine);
-    a64_cpu_reset(r.cpu, a64_features_supported());
+    a64_cpu_reset(r.cpu, a64_features_supported() & ~AFTER_V8_5);
     r.bad_by_row = calloc(a64_row_count + 1, sizeof *r.bad_by_row);
     const uint8_t *p = vectors->records;
     const char *first = getenv("DRAGOMAN_VECTOR"); /* only this one */

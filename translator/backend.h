@@ -29,20 +29,19 @@ struct code_exit {
     struct code_exit *next_in; /* list of exits chained to the same region (region.incoming) */
 };
 
-/** One translation. */
+/** One translation. It lies in code_cache_memory() of the chunk that holds its code. */
 struct region {
     uint64_t guest_pc;
     uint32_t key;         /* translation_key */
     uint32_t guest_insns;
-    uint64_t guest_start, guest_end; /* bytes of guest code covered: [start, end), the hull over its blocks */
     const uint8_t *code;  /* executable address of the entry; NULL for backends without host code */
     uint32_t code_size;
-    struct code_exit *exits; /* malloc'ed by the backend */
     uint32_t nexits;
-    uint8_t *statemap;    /* malloc'ed */
+    struct code_exit *exits; /* code_cache_memory() */
+    uint8_t *statemap;       /* code_cache_memory() */
     uint32_t statemap_size;
-    void *backend_data;   /* malloc'ed; interp keeps its IR here */
     int32_t countdown;    /* entries until hot, counted by translated code when compiled with `profile` */
+    void *backend_data;   /* malloc'ed; interp keeps its IR here */
     bool hot;             /* formed of several blocks */
     bool dead;            /* invalidated: never linked to, entered or found again */
     struct code_exit *incoming;

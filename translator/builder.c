@@ -119,6 +119,22 @@ static inline bool may_number(const struct ir_insn *insn)
     return ir_info(insn)->attrs & (IR_ATTR_PURE | IR_ATTR_FPSR);
 }
 
+void builder_fault_point(struct builder *b)
+{
+    struct builder_private *p = b->p;
+    for (unsigned w = 0; w < SLOT_WORDS; w++) {
+        for (uint64_t rest = p->unbound[w]; rest; rest &= rest - 1) {
+            unsigned slot = w * 64 + (unsigned)__builtin_ctzll(rest);
+            builder_append_op(b, IR_BIND, IR_VOID, slot, p->current[slot]);
+        }
+        p->unbound[w] = 0;
+    }
+    if (p->insn_unmarked) {
+        p->insn_unmarked = false;
+        builder_append_op(b, IR_INSN, IR_VOID, p->insn_pc, IR_NONE);
+    }
+}
+
 ir_ref builder_emit(struct builder *b, struct ir_insn *insn)
 {
     struct builder_private *p = b->p;
@@ -129,6 +145,8 @@ ir_ref builder_emit(struct builder *b, struct ir_insn *insn)
     }
     if (may_number(insn) && p->options.number)
         return number_append(b, insn);
+    if (ir_info(insn)->attrs & IR_ATTR_FAULT)
+        builder_fault_point(b);
     ir_ref ref = builder_append(b, insn);
     if (insn->op == IR_CALL && ((const struct ir_helper *)(uintptr_t)insn->imm)->flags & IR_HELPER_CPU)
         p->fp_barrier = b->ir->ninsns;
@@ -191,13 +209,12 @@ ir_ref builder_get(struct builder *b, unsigned slot)
     return p->current[slot];
 }
 
-void builder_bind(struct builder *b, unsigned slot, ir_ref value)
+void builder_value_bound(struct builder *b, ir_ref value)
 {
     struct ir_insn *insn = insn_at(b, value);
     insn->scratch |= VALUE_BOUND;
     if (insn->op == IR_ZEXT || insn->op == IR_VZEXT)
         insn_at(b, insn->arg[0])->scratch |= VALUE_BOUND;
-    builder_append_op(b, IR_BIND, IR_VOID, slot, value);
 }
 
 void builder_put(struct builder *b, unsigned slot, ir_ref value)
@@ -208,7 +225,11 @@ void builder_put(struct builder *b, unsigned slot, ir_ref value)
     p->current[slot] = value;
     slot_add(p->known, slot);
     slot_add(p->put, slot);
-    builder_bind(b, slot, value);
+    builder_value_bound(b, value);
+    if (p->graph)
+        builder_append_op(b, IR_BIND, IR_VOID, slot, value);
+    else
+        slot_add(p->unbound, slot);
 }
 
 static void set_slots(struct builder *b)
@@ -262,6 +283,8 @@ void builder_begin_block(struct builder *b, unsigned index)
     memset(p->known, 0, sizeof p->known);
     memset(p->fetched, 0, sizeof p->fetched);
     memset(p->put, 0, sizeof p->put);
+    memset(p->unbound, 0, sizeof p->unbound);
+    p->insn_unmarked = false;
     if (!p->graph) {
         uint32_t block = ir_add_block(b->ir);
         b->ir->blocks[block].guest_pc = g->pc;
@@ -286,7 +309,7 @@ void builder_insn(struct builder *b)
     p->insn_begun = true;
     p->polled = false;
     p->finished->guest_insns++;
-    builder_append_op(b, IR_INSN, IR_VOID, b->pc, IR_NONE);
+    p->insn_unmarked = true;
 }
 
 static unsigned block_at(const struct builder_private *p, uint64_t pc)
@@ -375,6 +398,7 @@ void builder_poll(struct builder *b)
     if (p->polled)
         return;
     p->polled = true;
+    builder_fault_point(b);
     builder_append_op(b, IR_POLL, IR_VOID, p->insn_pc, IR_NONE);
 }
 
@@ -385,6 +409,7 @@ void builder_guard(struct builder *b, ir_ref cond, enum cpu_trap trap, uint64_t 
         return;
     struct ir_insn insn = {.op = IR_GUARD, .mode = (uint8_t)trap, .imm = pc, .arg = {cond, IR_NONE, 0, 0}};
     insn.imm2 = info;
+    builder_fault_point(b);
     builder_append(b, &insn);
 }
 
@@ -404,6 +429,7 @@ static void end_block(struct builder *b, const struct ir_insn *last, unsigned ns
     if (p->ended)
         return;
     p->ended = true;
+    p->insn_unmarked = false;
     if (p->graph) {
         struct guest_block *g = &p->blocks[p->block];
         g->end = b->ir->ninsns;

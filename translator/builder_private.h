@@ -39,6 +39,7 @@ struct builder_private {
     bool ended;      /* the block being built has its terminator */
     bool insn_begun; /* builder_insn() was called in this block */
     bool polled;     /* the current instruction has its POLL */
+    bool insn_unmarked; /* the current instruction has no INSN yet */
     uint64_t insn_pc;
 
     /* Value numbering. `visible`: the blocks whose values dominate the one being built. */
@@ -53,6 +54,7 @@ struct builder_private {
     uint64_t known[SLOT_WORDS];   /* current[] holds its value */
     uint64_t fetched[SLOT_WORDS]; /* entry[] holds its GET */
     uint64_t put[SLOT_WORDS];     /* its value may differ from that at entry */
+    uint64_t unbound[SLOT_WORDS]; /* region of one block: put since the last fault point, and no BIND yet */
     ir_ref current[BUILDER_MAX_SLOTS];
     ir_ref entry[BUILDER_MAX_SLOTS];
 
@@ -96,8 +98,11 @@ ir_ref builder_find(struct builder *b, const struct ir_insn *insn);
 /** From here on all values but those of the blocks in `visible` are forgotten; `block` is the one being built. */
 void builder_number_block(struct builder *b, uint32_t block, uint64_t visible);
 void builder_number_reset(struct builder *b);
-/** Appends the BIND of a put. */
-void builder_bind(struct builder *b, unsigned slot, ir_ref value);
+/** Before an operation that may fault is appended: appends the INSN and, in a region of one block, the BINDs that it sees.
+    Others are never written there. (Regions of several blocks keep them all: they tell which values have to be computed.) */
+void builder_fault_point(struct builder *b);
+/** The value was put into a slot. */
+void builder_value_bound(struct builder *b, ir_ref value);
 
 /** builder_fold*.c: the value that the instruction is equal to; or IR_NONE, the instruction perhaps made simpler. */
 ir_ref builder_fold(struct builder *b, struct ir_insn *insn);

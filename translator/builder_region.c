@@ -220,10 +220,12 @@ static void write_body(struct builder *b, const struct guest_block *g)
         for (unsigned a = 0, nargs = ir_nargs(&insn); a < nargs; a++)
             if (insn.arg[a] != IR_NONE)
                 insn.arg[a] = finished(p, insn.arg[a]);
-        if (insn.op == IR_BIND)
-            builder_bind(b, (unsigned)insn.imm, insn.arg[0]);
-        else
+        if (insn.op == IR_BIND) {
+            builder_value_bound(b, insn.arg[0]);
+            builder_append(b, &insn);
+        } else {
             p->raw.insns[r].scratch = builder_emit(b, &insn);
+        }
     }
 }
 

@@ -77,10 +77,59 @@ struct code_cache *code_cache_create(size_t size, char error[256])
     return cache;
 }
 
+/* ---- memory of a chunk's regions ------------------------------------------------------------------------------------------- */
+
+#define MEMORY_BLOCK (64u << 10)
+
+struct cache_memory {
+    struct cache_memory *next;
+    size_t size, used; /* bytes, this head included */
+};
+
+static struct cache_memory *memory_add(struct code_chunk *chunk, size_t size)
+{
+    size = size + sizeof(struct cache_memory) > MEMORY_BLOCK ? round_up(size + sizeof(struct cache_memory), PAGE) : MEMORY_BLOCK;
+    /* Populated at once: that is a fraction of the price of a page fault for each page. */
+    struct cache_memory *memory =
+        mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_POPULATE, -1, 0);
+    if (memory == MAP_FAILED) {
+        fprintf(stderr, "dragoman: out of memory for translations (%zu bytes)\n", size);
+        exit(1);
+    }
+    *memory = (struct cache_memory){.next = chunk->memory, .size = size, .used = sizeof *memory};
+    chunk->memory = memory;
+    return memory;
+}
+
+static void memory_free(struct code_chunk *chunk)
+{
+    for (struct cache_memory *memory = chunk->memory, *next; memory; memory = next) {
+        next = memory->next;
+        munmap(memory, memory->size);
+    }
+    chunk->memory = NULL;
+}
+
+void *code_cache_memory(struct code_cache *cache, size_t size)
+{
+    struct code_chunk *chunk = &cache->chunks[cache->current];
+    struct cache_memory *memory = chunk->memory;
+
+    size = round_up(size, 8);
+    if (!memory || memory->size - memory->used < size)
+        memory = memory_add(chunk, size);
+    memory->used += size;
+    return (uint8_t *)memory + memory->used - size;
+}
+
+/* ---- the cache -------------------------------------------------------------------------------------------------------------- */
+
 void code_cache_destroy(struct code_cache *cache)
 {
     if (!cache)
         return;
+    for (unsigned i = 0; i < CODE_CACHE_CHUNKS; i++)
+        memory_free(&cache->chunks[i]);
     munmap((void *)cache->rx, cache->size);
     munmap(cache->rw, cache->size);
     munmap(cache->region_arrays, cache->region_arrays_size);
@@ -154,6 +203,7 @@ void code_cache_advance(struct code_cache *cache)
     __atomic_store_n(&chunk->nregions, 0, __ATOMIC_RELEASE);
     chunk->used = 0;
     chunk->list = NULL;
+    memory_free(chunk);
     cache->current = (cache->current + 1) % CODE_CACHE_CHUNKS;
 }
 

@@ -34,12 +34,15 @@ struct region;
 #define CODE_CACHE_ALIGN 16               /* of a region's code */
 #define CODE_CACHE_MIN_REGION 32          /* bytes a region takes at least */
 
+struct cache_memory;
+
 struct code_chunk {
     uint32_t start, size;    /* offsets from the start of the cache; bytes */
     uint32_t used;           /* bytes given away */
     uint32_t nregions;       /* published with release order: entries below it are complete */
     struct region **regions; /* in ascending order of address */
     struct region *list;     /* the same regions, linked by region.chunk_next, newest first */
+    struct cache_memory *memory; /* what code_cache_memory() gives out is in these blocks, the newest first */
 };
 
 struct code_cache {
@@ -75,9 +78,13 @@ bool code_cache_alloc_permanent(struct code_cache *cache, uint32_t size, uint8_t
 uint32_t code_cache_space(struct code_cache *cache, uint8_t **rw, const uint8_t **rx);
 /** Takes `size` bytes (at least 1) at the place that code_cache_space() told, for `region`, and makes them findable. */
 void code_cache_commit(struct code_cache *cache, struct region *region, uint32_t size);
+/** `size` bytes of memory for what belongs to the regions of the chunk being filled: it lasts until that chunk is emptied, and
+    is never freed singly. 8-byte aligned, not cleared. Never fails: memory exhaustion ends the process with a message. */
+void *code_cache_memory(struct code_cache *cache, size_t size);
 /** The chunk after the one being filled. */
 struct code_chunk *code_cache_next(struct code_cache *cache);
-/** Begins to fill the next chunk, which becomes empty. Its regions must have been unlinked, and no thread may be in it. */
+/** Begins to fill the next chunk, which becomes empty, its regions' memory too. They must have been unlinked, and no thread may
+    be in it. */
 void code_cache_advance(struct code_cache *cache);
 /** Bytes that the largest region may have: those of an empty chunk. */
 uint32_t code_cache_largest(const struct code_cache *cache);

@@ -329,8 +329,16 @@ enum cpu_trap engine_run(struct cpu *cpu)
 
 void engine_invalidate(struct engine *engine, uint64_t start, uint64_t end)
 {
-    engine_lock(engine, NULL);
-    invalidate_range(engine, start, end);
+    engine_begin_change(engine);
+    engine_end_change(engine, start, end);
+}
+
+void engine_begin_change(struct engine *engine) { engine_lock(engine, NULL); }
+
+void engine_end_change(struct engine *engine, uint64_t start, uint64_t end)
+{
+    if (start < end)
+        invalidate_range(engine, start, end);
     engine_unlock(engine);
 }
 

@@ -61,6 +61,9 @@ void engine_kick(struct cpu *cpu);
 /** Guest code in [start, end) has changed, or is no longer executable: its translations are never entered again, on any CPU.
     Other CPUs inside such code leave it at their next POLL or exit. Cheap when there are none. */
 void engine_invalidate(struct engine *engine, uint64_t start, uint64_t end);
+/** Until engine_end_change(), which does what engine_invalidate() does, no thread reads guest code: it may be unmapped. */
+void engine_begin_change(struct engine *engine);
+void engine_end_change(struct engine *engine, uint64_t start, uint64_t end);
 
 enum engine_fault_result { ENGINE_FAULT_NOT_OURS, ENGINE_FAULT_FIXED, ENGINE_FAULT_RECOVERED };
 /** From a synchronous host signal handler of a CPU's thread: NOT_OURS when host pc is not in translated code; FIXED: return

@@ -127,7 +127,7 @@ void exit_chain(struct engine *engine, struct code_exit *code_exit, struct regio
 void invalidate_range(struct engine *engine, uint64_t start, uint64_t end);
 /** Makes room: empties the cache's next chunk and begins to fill it. */
 void evict_next_chunk(struct engine *engine, struct cpu_thread *self);
-/** Frees a translation that nothing refers to. */
+/** Frees what a translation has outside the cache's memory. */
 void translation_free(struct translation *t);
 /** Frees all translations (engine_destroy). */
 void table_free(struct engine *engine);

@@ -272,11 +272,9 @@ void evict_next_chunk(struct engine *engine, struct cpu_thread *self)
     }
     for (struct region *region = list; region; region = region->chunk_next)
         unlink_evicted(engine, region);
-    code_cache_advance(engine->cache);
-    for (struct region *region = list, *next; region; region = next) {
-        next = region->chunk_next;
+    for (struct region *region = list; region; region = region->chunk_next)
         translation_free(translation_of(region));
-    }
+    code_cache_advance(engine->cache);
     for (struct cpu_thread *thread = engine->threads; thread; thread = thread->next) {
         jump_cache_clear(thread->cpu);
         engine->backend->reset_returns(engine->backend_state, thread->cpu);
@@ -286,22 +284,13 @@ void evict_next_chunk(struct engine *engine, struct cpu_thread *self)
     exclusive_end(engine);
 }
 
-void translation_free(struct translation *t)
-{
-    free(t->region.exits);
-    free(t->region.statemap);
-    free(t->region.backend_data);
-    free(t->ranges);
-    free(t->refs);
-    free(t);
-}
+/* All else lies in the memory of the cache's chunk. */
+void translation_free(struct translation *t) { free(t->region.backend_data); }
 
 void table_free(struct engine *engine)
 {
     for (unsigned i = 0; i < CODE_CACHE_CHUNKS; i++) {
-        for (struct region *region = engine->cache->chunks[i].list, *next; region; region = next) {
-            next = region->chunk_next;
+        for (struct region *region = engine->cache->chunks[i].list; region; region = region->chunk_next)
             translation_free(translation_of(region));
-        }
     }
 }

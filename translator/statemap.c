@@ -65,6 +65,14 @@ void statemap_begin(struct statemap_writer *w)
     resize(w, 256);
 }
 
+void statemap_begin_again(struct statemap_writer *w)
+{
+    if (!w->bytes)
+        resize(w, 256);
+    w->used = w->last_offset = 0;
+    w->last_pc = 0;
+}
+
 void statemap_entry(struct statemap_writer *w, uint32_t offset, uint64_t pc, bool all)
 {
     uint8_t *p = reserve(w, MAX_ENTRY_BYTES);
@@ -122,16 +130,21 @@ void statemap_slot(struct statemap_writer *w, unsigned slot, const struct slot_l
     w->used = (uint32_t)(p - w->bytes);
 }
 
-uint8_t *statemap_end(struct statemap_writer *w, uint32_t *size)
+const uint8_t *statemap_close(struct statemap_writer *w, uint32_t *size)
 {
     if (w->used) {
         uint8_t *p = reserve(w, 1);
         *p = 0;
         w->used++;
     }
-    uint8_t *bytes = w->bytes;
-    uint8_t *fitting = realloc(bytes, w->used ? w->used : 1);
     *size = w->used;
+    return w->bytes;
+}
+
+uint8_t *statemap_end(struct statemap_writer *w, uint32_t *size)
+{
+    uint8_t *bytes = (uint8_t *)(uintptr_t)statemap_close(w, size);
+    uint8_t *fitting = realloc(bytes, *size ? *size : 1);
     *w = (struct statemap_writer){0};
     return fitting ? fitting : bytes;
 }

@@ -47,11 +47,15 @@ struct statemap_writer {
 };
 
 void statemap_begin(struct statemap_writer *w);
+/** Begins another map in the memory of the one before (a zeroed writer has none yet). */
+void statemap_begin_again(struct statemap_writer *w);
 /** Starts the entry for host offset `offset` (not below the last one) and guest address `pc`; `all` true: slots not named
     by statemap_slot() calls that follow are LOC_ENTRY, else they are as in the entry before. */
 void statemap_entry(struct statemap_writer *w, uint32_t offset, uint64_t pc, bool all);
 void statemap_slot(struct statemap_writer *w, unsigned slot, const struct slot_loc *where);
-/** Ends the map; returns its bytes (malloc'ed, owned by the caller), *size their number. */
+/** Ends the map; returns its bytes, which the writer owns, *size their number. */
+const uint8_t *statemap_close(struct statemap_writer *w, uint32_t *size);
+/** The same, but the caller owns the bytes (malloc'ed). */
 uint8_t *statemap_end(struct statemap_writer *w, uint32_t *size);
 
 struct host_regs {

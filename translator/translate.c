@@ -20,12 +20,6 @@ static uint64_t now_ns(void)
     return (uint64_t)t.tv_sec * 1000000000u + (uint64_t)t.tv_nsec;
 }
 
-static _Noreturn void out_of_memory(void)
-{
-    fprintf(stderr, "dragoman: out of memory for a translation\n");
-    exit(1);
-}
-
 static void check_ir(const struct engine *engine, const char *after)
 {
     const struct ir_names names = {engine->isa->slots, engine->isa->nslots, engine->isa->helpers};
@@ -120,35 +114,42 @@ static int by_start(const void *a, const void *b)
     return (x->start > y->start) - (x->start < y->start);
 }
 
-static void note_ranges(struct translation *t, const struct source *source)
+static unsigned pages_of(const struct guest_range *range)
 {
-    unsigned n = source->nblocks, npages = 0;
+    return (unsigned)(((range->end - 1) >> GUEST_PAGE_BITS) - (range->start >> GUEST_PAGE_BITS) + 1);
+}
 
-    t->ranges = malloc(n * sizeof *t->ranges);
-    if (!t->ranges)
-        out_of_memory();
-    memcpy(t->ranges, source->blocks, n * sizeof *t->ranges);
-    qsort(t->ranges, n, sizeof *t->ranges, by_start);
-    t->nranges = n;
-    t->region.guest_start = t->ranges[0].start;
-    for (unsigned i = 0; i < n; i++) {
-        if (t->ranges[i].end > t->region.guest_end)
-            t->region.guest_end = t->ranges[i].end;
-        npages += (unsigned)((t->ranges[i].end - 1) / (1u << GUEST_PAGE_BITS) -
-                             t->ranges[i].start / (1u << GUEST_PAGE_BITS) + 1);
-    }
-
-    t->refs = malloc(npages * sizeof *t->refs);
-    if (!t->refs)
-        out_of_memory();
+/** The pages of t->ranges, each once. */
+static void note_pages(struct translation *t)
+{
     uint64_t next = 0; /* ranges ascend, so a page that was noted is below this */
-    for (unsigned i = 0; i < n; i++) {
+
+    for (unsigned i = 0; i < t->nranges; i++) {
         uint64_t page = t->ranges[i].start >> GUEST_PAGE_BITS, last = (t->ranges[i].end - 1) >> GUEST_PAGE_BITS;
         for (page = page > next ? page : next; page <= last; page++) {
-            t->refs[t->nrefs++] = (struct page_ref){.page = page};
+            t->refs[t->nrefs++].page = page;
             next = page + 1;
         }
     }
+}
+
+/** A translation with its ranges and page references, in the memory of the chunk that is being filled. */
+static struct translation *translation_new(struct engine *engine, struct source *source)
+{
+    unsigned n = source->nblocks, npages = 0;
+
+    if (n > 1)
+        qsort(source->blocks, n, sizeof *source->blocks, by_start);
+    for (unsigned i = 0; i < n; i++)
+        npages += pages_of(&source->blocks[i]);
+    struct translation *t = code_cache_memory(engine->cache, sizeof *t + n * sizeof *t->ranges + npages * sizeof *t->refs);
+    memset(t, 0, sizeof *t);
+    t->ranges = (struct guest_range *)(t + 1);
+    t->refs = (struct page_ref *)(t->ranges + n);
+    t->nranges = n;
+    memcpy(t->ranges, source->blocks, n * sizeof *t->ranges);
+    note_pages(t);
+    return t;
 }
 
 /** Where the direct branches of a cold block lead. */
@@ -168,42 +169,53 @@ static void note_successors(struct region *region, const struct ir *ir)
 
 /* ---- compiling ------------------------------------------------------------------------------------------------------------ */
 
-/** Finds room for engine->ir and compiles it. False: it is larger than a chunk of the cache. */
-static bool compile(struct engine *engine, struct cpu_thread *self, struct translation *t, bool profile)
+/** What a region takes of the cache when its backend has no host code but keeps the IR. */
+static uint32_t ir_size(const struct ir *ir) { return ir->ninsns * (uint32_t)sizeof(struct ir_insn); }
+
+/** No region needs more bytes an instruction than this, or more bytes besides: a bound that costs nothing. */
+#define PLENTY(ninsns) ((ninsns) * 512u + 16384u)
+
+/** Makes the room in the code cache that engine->ir may need, if an empty chunk has so much. */
+static void make_room(struct engine *engine, struct cpu_thread *self)
 {
     struct code_cache *cache = engine->cache;
-    uint32_t largest = code_cache_largest(cache), need = engine->backend->bound(&engine->ir);
-    /* A backend without host code keeps the IR: what that takes counts instead. */
-    uint32_t ir_size = engine->ir.ninsns * (uint32_t)sizeof(struct ir_insn);
     uint8_t *rw;
     const uint8_t *rx;
-
-    if (need == 0)
-        need = ir_size;
-    if (need > largest)
-        need = largest;
     uint32_t space = code_cache_space(cache, &rw, &rx);
-    if (space < need) {
+
+    if (space >= PLENTY(engine->ir.ninsns))
+        return;
+    uint32_t largest = code_cache_largest(cache), need = engine->backend->bound(&engine->ir);
+    if (need == 0)
+        need = ir_size(&engine->ir);
+    if (space < (need < largest ? need : largest))
         evict_next_chunk(engine, self);
-        space = code_cache_space(cache, &rw, &rx);
-    }
+}
+
+/** False: it does not fit into what make_room() found. */
+static bool compile(struct engine *engine, struct translation *t, bool profile)
+{
+    uint8_t *rw;
+    const uint8_t *rx;
+    uint32_t space = code_cache_space(engine->cache, &rw, &rx);
+
     if (!engine->backend->compile(engine->backend_state, &engine->ir, &t->region, rw, rx, space, profile))
         return false;
-    uint32_t size = t->region.code ? t->region.code_size : ir_size;
-    code_cache_commit(cache, &t->region, size < space ? size : space);
+    uint32_t size = t->region.code ? t->region.code_size : ir_size(&engine->ir);
+    code_cache_commit(engine->cache, &t->region, size < space ? size : space);
     return true;
 }
 
 static struct translation *make(struct engine *engine, struct cpu_thread *self, const uint64_t *pcs, unsigned n,
                                 uint32_t key, uint32_t max_insns, bool hot)
 {
-    uint64_t begun = now_ns();
+    bool timed = engine->options.log & LOG_STATS;
+    uint64_t begun = timed ? now_ns() : 0;
     struct source source;
-    struct translation *t = calloc(1, sizeof *t);
 
-    if (!t)
-        out_of_memory();
     build(engine, self, pcs, n, key, max_insns, hot, &source);
+    make_room(engine, self); /* which may take the place of what is there, so the translation comes after it */
+    struct translation *t = translation_new(engine, &source);
     t->region.guest_pc = pcs[0];
     t->region.key = key;
     t->region.guest_insns = source.insns;
@@ -211,10 +223,9 @@ static struct translation *make(struct engine *engine, struct cpu_thread *self, 
     t->region.hot = hot;
     t->region.countdown = t->hot_after = (int32_t)engine->options.hot;
     t->first_block_insns = source.first_block_insns;
-    note_ranges(t, &source);
     log_guest_code(engine, t);
     improve(engine);
-    if (!compile(engine, self, t, !hot && engine->options.regions)) {
+    if (!compile(engine, t, !hot && engine->options.regions)) {
         translation_free(t);
         return NULL;
     }
@@ -222,7 +233,8 @@ static struct translation *make(struct engine *engine, struct cpu_thread *self, 
     engine->stats.translations++;
     engine->stats.guest_insns += source.insns;
     engine->stats.host_bytes += t->region.code_size;
-    engine->stats.translate_ns += now_ns() - begun;
+    if (timed)
+        engine->stats.translate_ns += now_ns() - begun;
     log_host_code(engine, &t->region);
     return t;
 }

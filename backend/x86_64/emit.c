@@ -483,6 +483,7 @@ void emit_free(struct emit *e)
     allocation_free(e);
     emit_control_free(e);
     free(e->state);
+    free(e->map.bytes);
     free(e->values);
     free(e->laters);
     free(e->pool);
@@ -503,7 +504,7 @@ bool emit_region(struct x86_backend *backend, struct ir *ir, struct region *regi
     select_operations(e);
     if (!allocate_registers(e))
         return false;
-    statemap_begin(&e->map);
+    statemap_begin_again(&e->map);
     emit_control_begin(e, profile);
     for (unsigned cold = 0; cold < 2; cold++)
         for (uint32_t o = 0; o < ir->nblocks && !e->as.overflow; o++)
@@ -518,15 +519,14 @@ bool emit_region(struct x86_backend *backend, struct ir *ir, struct region *regi
     }
     emit_control_end(e);
     emit_pool_bytes(e);
-    region->statemap = statemap_end(&e->map, &region->statemap_size);
     if (e->as.overflow) {
-        free(region->statemap);
-        free(region->exits);
-        region->statemap = NULL;
         region->exits = NULL;
-        region->nexits = region->statemap_size = 0;
+        region->nexits = 0;
         return false;
     }
+    const uint8_t *map = statemap_close(&e->map, &region->statemap_size);
+    if (region->statemap_size)
+        region->statemap = memcpy(code_cache_memory(backend->cache, region->statemap_size), map, region->statemap_size);
     region->code = rx;
     region->code_size = asm_offset(&e->as);
     return true;

@@ -371,7 +371,8 @@ static void emit_return_miss(struct emit *e, const struct later *l)
 static void emit_exit_return(struct emit *e, ir_ref v)
 {
     if (!e->backend->options.predict) {
-        emit_exit_indirect(e, v, false, 0);
+        emit_gpr_to(e, v, T1);
+        asm_patch_to(&e->as, x_jmp(&e->as), e->backend->exit_return);
         return;
     }
     unsigned target = emit_gpr(e, v, T1);
@@ -570,8 +571,8 @@ void emit_control_begin(struct emit *e, bool profile)
         exits += op == IR_EXIT || op == IR_EXIT_INDCALL ? 1 : op == IR_EXIT_CALL ? 2 : 0;
     }
     e->region->nexits = 0;
-    e->region->exits = exits ? calloc(exits, sizeof *e->region->exits) : NULL;
-    if (!c || !c->offset || !c->next || !c->entries || (exits && !e->region->exits)) {
+    e->region->exits = exits ? code_cache_memory(e->backend->cache, exits * sizeof *e->region->exits) : NULL;
+    if (!c || !c->offset || !c->next || !c->entries) {
         fputs("dragoman: out of memory while translating\n", stderr);
         _exit(1);
     }

@@ -25,8 +25,7 @@ static struct asm_mem address(struct emit *e, const struct ir_insn *insn)
     unsigned base = emit_gpr(e, insn->arg[0], T0);
     if (disp != (int32_t)disp) {
         emit_gpr_const(e, T1, (uint64_t)disp);
-        x_alu(a, ALU_ADD, 1, T1, asm_reg(base));
-        x_mov(a, 1, T0, T1);
+        x_lea(a, 1, T0, asm_indexed(base, T1, 0, 0)); /* not ADD: EFLAGS may be wanted after the access */
         base = T0;
         disp = 0;
     }
@@ -82,8 +81,10 @@ static void emit_store(struct emit *e, ir_ref ref)
         unsigned x = emit_xmm(e, v, XT0);
         emit_fault_point(e);
         emit_xmm_store(e, type, m, x);
-        if (ordered)
+        if (ordered) {
             x_lock(a), x_alu_imm(a, ALU_OR, 0, asm_at(asm_base(RSP, 0)), 0);
+            e->flags_of = e->compared = IR_NONE;
+        }
         return;
     }
     int32_t imm;

@@ -22,6 +22,8 @@ static bool result_is_extended(const struct ir_insn *insn)
     case IR_CONST:
     case IR_FLAGS_ADD: case IR_FLAGS_SUB: case IR_FLAGS_ADC: case IR_FLAGS_LOGIC: case IR_FLAGS_FCMP: case IR_FLAGS_PACK:
         return false;
+    case IR_SEXT:
+        return insn->type == IR_I32 && insn->size < 4; /* of 4 bytes it may be no instruction at all */
     default:
         return insn->type == IR_I32;
     }

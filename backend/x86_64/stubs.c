@@ -83,7 +83,10 @@ static void emit_simple_exits(struct x86_backend *b, struct assembler *a)
     jump_epilogue(b, a);
 }
 
-/* A return that was not predicted, RDX: guest address: an indirect jump by the jump cache. */
+/*
+ * A return that was not predicted, RDX: guest address: an indirect jump by the jump cache. It looks at cpu.interrupt, because
+ * there is no POLL before a return, and a program that loops by returning to where no call came from would go on for ever.
+ */
 static void emit_exit_return_stub(struct x86_backend *b, struct assembler *a)
 {
     b->exit_return = here(a);
@@ -91,6 +94,8 @@ static void emit_exit_return_stub(struct x86_backend *b, struct assembler *a)
         asm_patch_to(a, x_jmp(a), b->exit_lookup);
         return;
     }
+    x_alu_imm(a, ALU_CMP, 0, asm_at(asm_base(RBP, CPU_OFFSET(interrupt))), 0);
+    asm_patch_to(a, x_jcc(a, JNE), b->exit_lookup);
     x_lea(a, 0, RAX, (struct asm_mem){.base = GPR_NONE, .index = RDX, .shift = 2, .pool = -1});
     x_alu_imm(a, ALU_AND, 0, asm_reg(RAX), ((1 << JUMP_CACHE_BITS) - 1) << 4);
     struct asm_mem entry = asm_indexed(RBP, RAX, 0, FRONT_OFFSET(jump_cache));
@@ -289,6 +294,9 @@ static bool x86_fixup(void *backend, struct cpu *cpu, int sig, uint64_t fault_ad
     uint64_t base = (uintptr_t)stack_base(cpu);
     uint64_t guard_end = base + 64 - STACK_SIZE;
     if (!base || fault_address >= guard_end || fault_address < guard_end - GUARD_SIZE)
+        return false;
+    /* A push; not a guest that came upon this page. */
+    if ((uint64_t)uc->uc_mcontext.gregs[REG_RSP] - fault_address > sizeof(uint64_t))
         return false;
     uc->uc_mcontext.gregs[REG_RSP] = (greg_t)base;
     return true;

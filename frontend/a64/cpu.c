@@ -8,6 +8,7 @@
 
 #include "frontend/a64/decode.h"
 #include "frontend/a64/helpers.h"
+#include "frontend/a64/mops.h"
 #include "frontend/a64/simd_helpers.h"
 #include "frontend/a64/translate.h"
 
@@ -79,8 +80,17 @@ void a64_write_fpcr(struct a64_cpu *cpu, uint32_t value)
 
 static uint32_t translation_key(const struct cpu *cpu)
 {
-    uint32_t fpcr = ((const struct a64_cpu *)cpu)->fpcr;
-    return fpcr & (FPCR_FZ | FPCR_DN | FPCR_FZ16 | FPCR_AHP) ? A64_KEY_FP_EXACT : 0;
+    const struct a64_cpu *a64 = (const struct a64_cpu *)cpu;
+    return (a64->fpcr & (FPCR_FZ | FPCR_DN | FPCR_FZ16 | FPCR_AHP) ? A64_KEY_FP_EXACT : 0) |
+           (a64->tagged ? A64_KEY_TAGGED : 0) | (a64->sp % 16 ? A64_KEY_SP_UNALIGNED : 0) |
+           (a64->pac_disabled & 15) << A64_KEY_PAC_DISABLED_SHIFT;
+}
+
+bool a64_cpu_use_tags(struct a64_cpu *cpu)
+{
+    bool changes = !cpu->tagged;
+    cpu->tagged = 1;
+    return changes;
 }
 
 /* ---- identification ---------------------------------------------------------------------------------------------- */
@@ -91,6 +101,8 @@ uint64_t a64_features_supported(void)
 {
     return FEATURE(BASE) | FEATURE(CRC32) | FEATURE(LSE) | FEATURE(LRCPC) | FEATURE(LRCPC2) | FEATURE(FLAGM) |
            FEATURE(FLAGM2) | FEATURE(SB) | FEATURE(SSBS) | FEATURE(DPB) | FEATURE(DPB2) | FEATURE(RNG) | FEATURE(DIT) |
+           FEATURE(PAUTH) | FEATURE(PACQARMA5) | FEATURE(PACQARMA3) | FEATURE(BTI) | FEATURE(MOPS) | FEATURE(CSSC) |
+           FEATURE(WFXT) | FEATURE(LSE2) | FEATURE(ECV) | FEATURE(CCIDX) |
            a64_simd_features();
 }
 
@@ -114,12 +126,21 @@ static const struct id_field {
     {6, 0, 60, 1, A64_FEAT_RNG},
     /* ID_AA64ISAR1_EL1 */
     {6, 1, 0, 1, A64_FEAT_DPB},       {6, 1, 0, 2, A64_FEAT_DPB2},     {6, 1, 12, 1, A64_FEAT_JSCVT},
+    /* APA, API, GPA, GPI; ISAR2's GPA3, APA3: one algorithm, QARMA5 before QARMA3 before our own */
+    {6, 1, 8, 1, A64_FEAT_PAUTH},     {6, 1, 28, 1, A64_FEAT_PAUTH},   {6, 1, 8, 0, A64_FEAT_PACQARMA3},
+    {6, 1, 28, 0, A64_FEAT_PACQARMA3}, {6, 1, 8, 0, A64_FEAT_PACQARMA5}, {6, 1, 28, 0, A64_FEAT_PACQARMA5},
+    {6, 1, 4, 1, A64_FEAT_PACQARMA5}, {6, 1, 24, 1, A64_FEAT_PACQARMA5},
+    {6, 2, 8, 1, A64_FEAT_PACQARMA3}, {6, 2, 12, 1, A64_FEAT_PACQARMA3}, {6, 2, 8, 0, A64_FEAT_PACQARMA5},
+    {6, 2, 12, 0, A64_FEAT_PACQARMA5},
     {6, 1, 16, 1, A64_FEAT_FCMA},     {6, 1, 20, 1, A64_FEAT_LRCPC},   {6, 1, 20, 2, A64_FEAT_LRCPC2},
     {6, 1, 32, 1, A64_FEAT_FRINTTS},  {6, 1, 36, 1, A64_FEAT_SB},      {6, 1, 44, 1, A64_FEAT_BF16},
     {6, 1, 52, 1, A64_FEAT_I8MM},
     /* ID_AA64ISAR2_EL1 */
     {6, 2, 0, 2, A64_FEAT_WFXT},      {6, 2, 16, 1, A64_FEAT_MOPS},    {6, 2, 52, 1, A64_FEAT_CSSC},
     /* ID_AA64MMFR0_EL1: no translation granule is shown to EL0 */
+    {7, 0, 60, 1, A64_FEAT_ECV},
+    /* ID_AA64MMFR2_EL1 */
+    {7, 2, 32, 1, A64_FEAT_LSE2},
     {7, 0, 24, 15, A64_FEAT_BASE},    {7, 0, 28, 15, A64_FEAT_BASE},
 };
 /* clang-format on */
@@ -127,7 +148,7 @@ static const struct id_field {
 uint64_t a64_id_register(const struct a64_cpu *cpu, unsigned crm, unsigned op2)
 {
     if (crm == 0)
-        return op2 == 0   ? 0x000f0d00 /* MIDR_EL1: implementer 0 (software), architecture by the ID registers */
+        return op2 == 0   ? cpu->midr_el1
                : op2 == 5 ? 0x80000000 /* MPIDR_EL1: RES1 */
                           : 0;
     uint64_t value = 0;
@@ -154,12 +175,39 @@ void a64_cpu_reset(struct a64_cpu *cpu, uint64_t features)
     cpu->cpu.mxcsr = _MM_MASK_MASK; /* no traps, round to nearest, nothing accumulated */
     a64_write_fpcr(cpu, 0);
     a64_write_nzcv(cpu, 0);
+    cpu->midr_el1 = A64_MIDR_MAX;
+    cpu->pac_disabled = cpu->tagged = 0;
+    const uint64_t no_keys[A64_PAC_KEY_COUNT][2] = {{0}};
+    a64_cpu_set_keys(cpu, no_keys, (1u << A64_PAC_KEY_COUNT) - 1);
     cpu->dczid_el0 = 4; /* DC ZVA clears 4 << 4 bytes */
     /* 64-byte lines, physically tagged; IDC: no data cache maintenance is needed for code that was written. */
     cpu->ctr_el0 = 1u << 31 | 1u << 28 | 4u << 24 | 4u << 20 | 4u << 16 | 3u << 14 | 4u;
 }
 
 /* ---- translation ------------------------------------------------------------------------------------------------- */
+
+/**
+ * CheckSPAlignment() (Arm ARM DDI 0487, D1.3.10): Linux has it on for EL0. Code is translated for an SP that is a multiple of
+ * 16, or for one that is not, where each access relative to it traps. So nothing needs to be checked but a new SP that
+ * instructions can make change sides.
+ */
+static void watch_sp(struct a64_translate *t)
+{
+    struct builder *b = t->b;
+    ir_ref low = b_and(b, b_trunc(b, builder_get(b, A64_SP)), b_i32(b, 15));
+    if (b->key & A64_KEY_SP_UNALIGNED)
+        low = b_cmp(b, IR_EQ, low, b_i32(b, 0));
+    builder_guard(b, low, TRAP_RESYNC, b->pc + 4, 0);
+}
+
+/** A load or store with SP as the base; prefetches, literal loads, and copies are none. */
+static bool accesses_by_sp(uint32_t word)
+{
+    bool literal = (word & 0x3b000000) == 0x18000000, copy = (word & 0x3b200c00) == 0x19000400;
+    bool prefetch = (word & 0xffc00000) == 0xf9800000 || (word & 0xffe00c00) == 0xf8a00800 ||
+                    (word & 0xffe00c00) == 0xf8800000;
+    return (word & 0x0a000000) == 0x08000000 && (word >> 5 & 31) == 31 && !literal && !copy && !prefetch;
+}
 
 static void translate(struct builder *b)
 {
@@ -174,10 +222,14 @@ static void translate(struct builder *b)
     t.row = a64_decode(t.word);
     if (!t.row || !has_feature(&t, (enum a64_feature)t.row->feature))
         undefined(&t);
+    else if ((b->key & A64_KEY_SP_UNALIGNED) && accesses_by_sp(t.word))
+        builder_trap(b, TRAP_ALIGN_SP, b->pc, 0);
     else if (!t.row->translate)
         builder_trap(b, TRAP_UNIMPLEMENTED, b->pc, 0);
     else
         t.row->translate(&t);
+    if (t.sp_put && !builder_ended(b))
+        watch_sp(&t);
     b->pc += 4; /* also past the end of a block: its bytes are part of it */
 }
 
@@ -225,6 +277,10 @@ static const struct state_slot slots[A64_SLOT_COUNT] = {
     [A64_EXCL_ADDRESS] = {"excl_address", IR_I64, offsetof(struct a64_cpu, excl_address)},
     [A64_EXCL_VALUE] = {"excl_value", IR_V128, offsetof(struct a64_cpu, excl_value)},
     [A64_QC] = {"qc", IR_V128, offsetof(struct a64_cpu, qc)},
+    [A64_PAC_KEY_SLOT] = {"pac_key_ia", IR_I64, offsetof(struct a64_cpu, pac_mixed_keys[A64_PAC_IA])},
+    [A64_PAC_KEY_SLOT + 1] = {"pac_key_ib", IR_I64, offsetof(struct a64_cpu, pac_mixed_keys[A64_PAC_IB])},
+    [A64_PAC_KEY_SLOT + 2] = {"pac_key_da", IR_I64, offsetof(struct a64_cpu, pac_mixed_keys[A64_PAC_DA])},
+    [A64_PAC_KEY_SLOT + 3] = {"pac_key_db", IR_I64, offsetof(struct a64_cpu, pac_mixed_keys[A64_PAC_DB])},
     VEC(0), VEC(1), VEC(2), VEC(3), VEC(4), VEC(5), VEC(6), VEC(7), VEC(8), VEC(9), VEC(10), VEC(11), VEC(12), VEC(13),
     VEC(14), VEC(15), VEC(16), VEC(17), VEC(18), VEC(19), VEC(20), VEC(21), VEC(22), VEC(23), VEC(24), VEC(25), VEC(26),
     VEC(27), VEC(28), VEC(29), VEC(30), VEC(31),
@@ -241,6 +297,8 @@ const struct guest_isa a64_isa = {
     .cpu_size = sizeof(struct a64_cpu),
     .translate = translate,
     .translation_key = translation_key,
+    .execute = mops_execute,
+    .fixup = mops_fixup,
     .print_state = print_state,
     .capstone_arch = CS_ARCH_ARM64,
     .capstone_mode = CS_MODE_LITTLE_ENDIAN,

@@ -3,10 +3,14 @@
 #ifndef DRAGOMAN_FRONTEND_A64_CPU_H
 #define DRAGOMAN_FRONTEND_A64_CPU_H
 
+#include <stdbool.h>
 #include <stddef.h>
 
 #include "translator/cpu.h"
 #include "translator/isa.h"
+
+/* Keys of pointer authentication, in the order of their registers. */
+enum a64_pac_key { A64_PAC_IA, A64_PAC_IB, A64_PAC_DA, A64_PAC_DB, A64_PAC_GA, A64_PAC_KEY_COUNT };
 
 struct a64_cpu {
     struct cpu cpu;
@@ -24,9 +28,13 @@ struct a64_cpu {
     /* Identification, set by the machine through a64_cpu_reset(). */
     uint64_t features; /* 1 << enum a64_feature */
     uint64_t tpidrro_el0;
-    uint32_t dczid_el0, ctr_el0;
+    uint32_t dczid_el0, ctr_el0, midr_el1;
     uint32_t pstate; /* A64_PSTATE_* */
     uint64_t code_changed_start, code_changed_end; /* hull of what IC IVAU named since the last DSB; empty: start >= end */
+    uint64_t pac_keys[A64_PAC_KEY_COUNT][2]; /* bits 63:0, 127:64; by a64_cpu_set_keys() */
+    uint64_t pac_mixed_keys[A64_PAC_KEY_COUNT]; /* for the algorithm of our own */
+    uint32_t pac_disabled; /* bit of enum a64_pac_key: pointers are neither signed nor authenticated with it (not GA) */
+    uint32_t tagged;       /* not 0: addresses may have a tag in bits 63:56. Set by a64_cpu_use_tags() */
 };
 #define A64_PSTATE_SSBS (1u << 12)
 #define A64_PSTATE_DIT (1u << 24)
@@ -41,6 +49,8 @@ enum a64_slot {
     A64_EXCL_ADDRESS, /* i64 */
     A64_EXCL_VALUE,   /* v128 */
     A64_QC,           /* v128 */
+    A64_PAC_KEY_SLOT, /* i64: pac_mixed_keys of IA, IB, DA, DB; never written by translated code */
+    A64_PAC_KEY_SLOT_END = A64_PAC_KEY_SLOT + 3,
     A64_V0,           /* v128, V0..V31 follow */
     A64_V31 = A64_V0 + 31,
     A64_SLOT_COUNT
@@ -48,6 +58,9 @@ enum a64_slot {
 
 /* Translation key bits. */
 #define A64_KEY_FP_EXACT 1u /* FPCR has FZ, DN, FZ16 or AHP set: floating point goes through exact helpers, not host arithmetic */
+#define A64_KEY_TAGGED 2u   /* addresses of data are stripped of their tags (TBI) */
+#define A64_KEY_SP_UNALIGNED 4u /* SP is not a multiple of 16: accesses relative to it trap. Without it, it is one */
+#define A64_KEY_PAC_DISABLED_SHIFT 3 /* four bits: a64_cpu.pac_disabled */
 
 enum a64_feature {
     A64_FEAT_BASE, /* Armv8.0-A with FP and AdvSIMD; always there */
@@ -56,6 +69,7 @@ enum a64_feature {
     A64_FEAT_JSCVT, A64_FEAT_LRCPC, A64_FEAT_LRCPC2, A64_FEAT_FLAGM, A64_FEAT_FLAGM2, A64_FEAT_FRINTTS, A64_FEAT_SB,
     A64_FEAT_SSBS, A64_FEAT_DPB, A64_FEAT_DPB2, A64_FEAT_BTI, A64_FEAT_PAUTH, A64_FEAT_I8MM, A64_FEAT_BF16, A64_FEAT_RNG,
     A64_FEAT_MOPS, A64_FEAT_CSSC, A64_FEAT_WFXT, A64_FEAT_DIT, A64_FEAT_CCIDX,
+    A64_FEAT_LSE2, A64_FEAT_ECV, A64_FEAT_PACQARMA5, A64_FEAT_PACQARMA3,
     A64_FEAT_COUNT
 };
 
@@ -63,12 +77,21 @@ extern const struct guest_isa a64_isa;
 
 /** Architectural reset state of a CPU that has `features` (bit mask of 1 << enum a64_feature). */
 void a64_cpu_reset(struct a64_cpu *cpu, uint64_t features);
+/** MIDR_EL1 after reset: implementer 0 (software), architecture by the ID registers. */
+#define A64_MIDR_MAX 0x000f0d00u
 /** CNTFRQ_EL0: the virtual counter counts nanoseconds, as Armv8.6 asks for. */
 #define A64_COUNTER_HZ 1000000000u
 /** The identification register with op0 = 3, op1 = 0, CRn = 0 and these CRm, op2 as a Linux kernel shows it to EL0. */
 uint64_t a64_id_register(const struct a64_cpu *cpu, unsigned crm, unsigned op2);
 /** The features that are fully translated here: what the machine may advertise. */
 uint64_t a64_features_supported(void);
+/** Sets the keys of pointer authentication that `which` (bits of enum a64_pac_key) names: bits 63:0, bits 127:64. */
+void a64_cpu_set_keys(struct a64_cpu *cpu, const uint64_t keys[A64_PAC_KEY_COUNT][2], uint32_t which);
+/**
+ * After a data access at a non-canonical address: makes the CPU ignore tags of addresses (TBI) from now on, which costs a little
+ * with each access. False if it does already: the address is bad without its tag, too.
+ */
+bool a64_cpu_use_tags(struct a64_cpu *cpu);
 /** NZCV in bits 31:28 (PSTATE layout), and back. */
 uint32_t a64_read_nzcv(const struct a64_cpu *cpu);
 void a64_write_nzcv(struct a64_cpu *cpu, uint32_t pstate);

@@ -5,7 +5,7 @@
 #include <sys/random.h>
 #include <time.h>
 
-#include "frontend/a64/cpu.h"
+#include "frontend/a64/pauth.h"
 
 /* ---- floating-point control and status --------------------------------------------------------------------------- */
 
@@ -59,6 +59,11 @@ uint64_t helper_random_number(struct cpu *cpu)
     while (getrandom(&value, sizeof value, 0) != sizeof value)
         ; /* interrupted by a signal */
     return value;
+}
+
+uint64_t helper_compute_pac(struct cpu *cpu, uint64_t data, uint64_t modifier, uint32_t key)
+{
+    return pac_compute((const struct a64_cpu *)cpu, data, modifier, (enum a64_pac_key)key);
 }
 
 /* ---- instruction cache ------------------------------------------------------------------------------------------- */

@@ -27,6 +27,7 @@ struct a64_translate {
     struct builder *b;
     uint32_t word;
     const struct a64_row *row;
+    bool sp_put; /* SP received a value that may not be a multiple of 16 */
 };
 
 /* clang-format off */
@@ -46,7 +47,10 @@ struct a64_translate {
     /* floating point and AdvSIMD */ \
     F(Q, 30, 1) F(U, 29, 1) F(size, 22, 2) F(ftype, 22, 2) F(a, 23, 1) \
     F(op, 29, 1) F(cmode, 12, 4) F(abc, 16, 3) F(defgh, 5, 5) F(L, 21, 1) F(M, 20, 1) F(H, 11, 1) F(rot, 11, 2) \
-    F(rot_elem, 13, 2) F(rot_add, 12, 1) F(len, 13, 2) F(imm2, 12, 2) F(Rm4, 16, 4) F(elem_size, 10, 2) F(opcode2, 12, 4)
+    F(rot_elem, 13, 2) F(rot_add, 12, 1) F(len, 13, 2) F(imm2, 12, 2) F(Rm4, 16, 4) F(elem_size, 10, 2) F(opcode2, 12, 4) \
+    /* pointer authentication, memory copy, minimum and maximum */ \
+    F(pac_key, 10, 2) F(key_b, 10, 1) F(Rm_low, 0, 5) F(S_ldra, 22, 1) F(W_ldra, 11, 1) F(mops_options, 12, 4) \
+    F(minmax_imm8, 10, 8)
 /* clang-format on */
 
 #define F(name, low, width) \
@@ -79,7 +83,17 @@ static inline void put_x(struct a64_translate *t, unsigned n, ir_ref value)
     if (n != 31)
         builder_put(t->b, A64_X0 + n, value);
 }
-static inline void put_x_sp(struct a64_translate *t, unsigned n, ir_ref value) { builder_put(t->b, A64_X0 + n, value); }
+static inline void put_x_sp(struct a64_translate *t, unsigned n, ir_ref value)
+{
+    t->sp_put |= n == 31;
+    builder_put(t->b, A64_X0 + n, value);
+}
+/** … when `value` is what the register held plus `step` (or any multiple of 16 with step 0). */
+static inline void put_sp_stepped(struct a64_translate *t, unsigned n, ir_ref value, int64_t step)
+{
+    t->sp_put |= n == 31 && step % 16 != 0;
+    builder_put(t->b, A64_X0 + n, value);
+}
 static inline void put_w(struct a64_translate *t, unsigned n, ir_ref value)
 {
     put_x(t, n, b_zext(t->b, IR_I64, 4, value));
@@ -142,6 +156,26 @@ static inline uint32_t pack_nzcv(unsigned bits)
     return (bits & 8 ? IR_FLAG_N : 0) | (bits & 4 ? IR_FLAG_Z : 0) | (bits & 2 ? 0 : IR_FLAG_NOT_C) |
            (bits & 1 ? IR_FLAG_V : 0);
 }
+
+/* ---- addresses ------------------------------------------------------------------------------------------------------ */
+
+/** The address without its tag (Arm ARM, D8.8.1 "Address tagging"), where tags are in use: zeros instead, because user
+    space has bit 55 clear. */
+static inline ir_ref address_of(struct a64_translate *t, ir_ref address)
+{
+    if (!(t->b->key & A64_KEY_TAGGED))
+        return address;
+    return b_and(t->b, address, b_i64(t->b, (UINT64_C(1) << 56) - 1));
+}
+/** Rn as the base of an access. */
+static inline ir_ref base_address(struct a64_translate *t) { return address_of(t, get_x_sp(t, Rn(t))); }
+
+/**
+ * Rn as the base of an access of so many bytes at base + offset that is one for other observers. With FEAT_LSE2 that
+ * is so anywhere within 16 aligned bytes, without it only where aligned; elsewhere the access faults (Arm ARM, B2.2.1.1
+ * and B2.5.2).
+ */
+ir_ref atomic_address(struct a64_translate *t, unsigned bytes, int64_t offset);
 
 /* ---- the rest ---------------------------------------------------------------------------------------------------- */
 

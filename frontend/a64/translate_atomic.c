@@ -11,16 +11,38 @@
 
 static unsigned access_bytes(const struct a64_translate *t) { return 1u << ldst_size(t); }
 
+static ir_ref aligned_address(struct a64_translate *t, unsigned bytes, int64_t offset, bool anywhere_in_16)
+{
+    ir_ref address = base_address(t);
+    if (bytes == 1)
+        return address;
+    ir_ref first = offset ? b_add(t->b, address, b_i64(t->b, (uint64_t)offset)) : address, bits;
+    if (anywhere_in_16 && bytes < 16) {
+        /* the first and the last byte are on different sides of a multiple of 16 when bit 4 differs */
+        ir_ref last = b_add(t->b, first, b_i64(t->b, bytes - 1));
+        bits = b_and(t->b, b_trunc(t->b, b_xor(t->b, first, last)), b_i32(t->b, 16));
+    } else {
+        bits = b_and(t->b, b_trunc(t->b, first), b_i32(t->b, bytes - 1));
+    }
+    builder_guard(t->b, bits, TRAP_ALIGN_DATA, t->b->pc, 0);
+    return address;
+}
+
+ir_ref atomic_address(struct a64_translate *t, unsigned bytes, int64_t offset)
+{
+    return aligned_address(t, bytes, offset, has_feature(t, A64_FEAT_LSE2));
+}
+
 /* ---- ordered ----------------------------------------------------------------------------------------------------- */
 
 void a64_LDAR(struct a64_translate *t)
 {
-    put_x(t, Rt(t), b_load(t->b, IR_I64, access_bytes(t), IR_MEM_ORDERED, get_x_sp(t, Rn(t)), 0));
+    put_x(t, Rt(t), b_load(t->b, IR_I64, access_bytes(t), IR_MEM_ORDERED, atomic_address(t, access_bytes(t), 0), 0));
 }
 
 void a64_STLR(struct a64_translate *t)
 {
-    b_store(t->b, access_bytes(t), IR_MEM_ORDERED, get_x_sp(t, Rn(t)), 0, get_x(t, Rt(t)));
+    b_store(t->b, access_bytes(t), IR_MEM_ORDERED, atomic_address(t, access_bytes(t), 0), 0, get_x(t, Rt(t)));
 }
 
 /* ---- exclusive --------------------------------------------------------------------------------------------------- */
@@ -49,7 +71,7 @@ static ir_ref join_words(struct a64_translate *t, unsigned low, unsigned high)
 
 void a64_LDXR(struct a64_translate *t)
 {
-    ir_ref address = get_x_sp(t, Rn(t));
+    ir_ref address = atomic_address(t, access_bytes(t), 0);
     ir_ref value = b_load(t->b, IR_I64, access_bytes(t), load_order(t), address, 0);
     arm_monitor(t, address, v_from_int(t, 8, value));
     put_x(t, Rt(t), value);
@@ -57,7 +79,7 @@ void a64_LDXR(struct a64_translate *t)
 
 void a64_LDXP(struct a64_translate *t)
 {
-    ir_ref address = get_x_sp(t, Rn(t)), low, high;
+    ir_ref address = atomic_address(t, cas_sz(t) ? 16 : 8, 0), low, high;
     if (cas_sz(t)) {
         ir_ref value = b_load(t->b, IR_V128, 16, load_order(t), address, 0);
         arm_monitor(t, address, value);
@@ -79,7 +101,9 @@ static void store_exclusive(struct a64_translate *t, unsigned bytes, ir_ref valu
     ir_ref armed = builder_get(t->b, A64_EXCL_ADDRESS), expected = builder_get(t->b, A64_EXCL_VALUE);
     if (bytes <= 8)
         expected = b_vextract(t->b, 8, 0, expected);
-    ir_ref status = builder_op(t->b, IR_STORE_EXCL, IR_I32, bytes, 0, 0, get_x_sp(t, Rn(t)), armed, expected, value);
+    /* AArch64.ExclusiveMonitorsPass() wants the address aligned, FEAT_LSE2 or not. */
+    ir_ref address = aligned_address(t, bytes, 0, false);
+    ir_ref status = builder_op(t->b, IR_STORE_EXCL, IR_I32, bytes, 0, 0, address, armed, expected, value);
     disarm_monitor(t);
     put_w(t, Rs(t), status);
 }
@@ -101,7 +125,7 @@ void a64_CLREX(struct a64_translate *t) { disarm_monitor(t); }
 static ir_ref compare_and_swap(struct a64_translate *t, unsigned bytes, ir_ref expected, ir_ref value)
 {
     enum ir_type type = builder_type(t->b, expected);
-    return builder_op(t->b, IR_CAS, type, bytes, 0, 0, get_x_sp(t, Rn(t)), expected, value, IR_NONE);
+    return builder_op(t->b, IR_CAS, type, bytes, 0, 0, atomic_address(t, bytes, 0), expected, value, IR_NONE);
 }
 
 void a64_CAS(struct a64_translate *t)
@@ -138,7 +162,7 @@ static void atomic_operation(struct a64_translate *t, enum ir_rmw operation, boo
     ir_ref operand = bytes == 8 ? get_x(t, Rs(t)) : get_w(t, Rs(t));
     if (invert)
         operand = b_not(t->b, operand);
-    ir_ref old = builder_op(t->b, IR_RMW, bytes == 8 ? IR_I64 : IR_I32, bytes, operation, 0, get_x_sp(t, Rn(t)),
+    ir_ref old = builder_op(t->b, IR_RMW, bytes == 8 ? IR_I64 : IR_I32, bytes, operation, 0, atomic_address(t, bytes, 0),
                             operand, IR_NONE, IR_NONE);
     if (Rt(t) != 31)
         put_x(t, Rt(t), bytes == 8 ? old : b_zext(t->b, IR_I64, 4, old));

@@ -18,9 +18,18 @@ void a64_ADRP(struct a64_translate *t)
 
 static ir_ref add_immediate(struct a64_translate *t) { return reg_imm(t, imm12(t) << (sh(t) ? 12 : 0)); }
 
-void a64_ADD_imm(struct a64_translate *t) { put_reg_sp(t, Rd(t), b_add(t->b, get_reg_sp(t, Rn(t)), add_immediate(t))); }
+/** SP moved by an immediate remains as aligned as the immediate is. */
+static void put_sum(struct a64_translate *t, ir_ref value)
+{
+    if (sf(t) && Rd(t) == 31 && Rn(t) == 31)
+        put_sp_stepped(t, 31, value, sh(t) ? 0 : imm12(t));
+    else
+        put_reg_sp(t, Rd(t), value);
+}
 
-void a64_SUB_imm(struct a64_translate *t) { put_reg_sp(t, Rd(t), b_sub(t->b, get_reg_sp(t, Rn(t)), add_immediate(t))); }
+void a64_ADD_imm(struct a64_translate *t) { put_sum(t, b_add(t->b, get_reg_sp(t, Rn(t)), add_immediate(t))); }
+
+void a64_SUB_imm(struct a64_translate *t) { put_sum(t, b_sub(t->b, get_reg_sp(t, Rn(t)), add_immediate(t))); }
 
 void a64_ADDS_imm(struct a64_translate *t)
 {
@@ -52,7 +61,15 @@ static ir_ref bit_mask(struct a64_translate *t)
     return reg_imm(t, element);
 }
 
-void a64_AND_imm(struct a64_translate *t) { put_reg_sp(t, Rd(t), b_and(t->b, get_reg(t, Rn(t)), bit_mask(t))); }
+void a64_AND_imm(struct a64_translate *t)
+{
+    ir_ref mask_ref = bit_mask(t), value = b_and(t->b, get_reg(t, Rn(t)), mask_ref);
+    uint64_t bits = 0;
+    if (sf(t) && Rd(t) == 31 && builder_is_const(t->b, mask_ref, &bits) && bits % 16 == 0)
+        put_sp_stepped(t, 31, value, 0); /* this is how a stack pointer is aligned */
+    else
+        put_reg_sp(t, Rd(t), value);
+}
 
 void a64_ORR_imm(struct a64_translate *t) { put_reg_sp(t, Rd(t), b_or(t->b, get_reg(t, Rn(t)), bit_mask(t))); }
 
@@ -143,3 +160,18 @@ void a64_EXTR(struct a64_translate *t)
     else
         put_reg(t, Rd(t), b_extr(t->b, high, low, imms(t)));
 }
+
+/* ---- minimum and maximum (FEAT_CSSC) ----------------------------------------------------------------------------- */
+
+static void choose(struct a64_translate *t, enum ir_cc cc, uint64_t immediate)
+{
+    ir_ref x = get_reg(t, Rn(t)), y = reg_imm(t, immediate);
+    put_reg(t, Rd(t), b_select(t->b, b_cmp(t->b, cc, x, y), x, y));
+}
+
+static uint64_t signed_operand(const struct a64_translate *t) { return (uint64_t)sign_extend(minmax_imm8(t), 8); }
+
+void a64_SMAX_imm(struct a64_translate *t) { choose(t, IR_SGT, signed_operand(t)); }
+void a64_SMIN_imm(struct a64_translate *t) { choose(t, IR_SLT, signed_operand(t)); }
+void a64_UMAX_imm(struct a64_translate *t) { choose(t, IR_UGT, minmax_imm8(t)); }
+void a64_UMIN_imm(struct a64_translate *t) { choose(t, IR_ULT, minmax_imm8(t)); }

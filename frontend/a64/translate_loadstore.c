@@ -70,7 +70,7 @@ static ir_ref access_at(struct a64_translate *t, const struct access *a, unsigne
 
 static void access_offset(struct a64_translate *t, const struct access *a, int64_t offset)
 {
-    ir_ref value = access_at(t, a, Rt(t), get_x_sp(t, Rn(t)), offset);
+    ir_ref value = access_at(t, a, Rt(t), base_address(t), offset);
     if (a->load)
         put_loaded(t, a, Rt(t), value);
 }
@@ -79,8 +79,8 @@ static void access_offset(struct a64_translate *t, const struct access *a, int64
 static void access_writeback(struct a64_translate *t, const struct access *a, int64_t offset, int64_t step)
 {
     ir_ref base = get_x_sp(t, Rn(t));
-    ir_ref value = access_at(t, a, Rt(t), base, offset);
-    put_x_sp(t, Rn(t), b_add(t->b, base, b_i64(t->b, (uint64_t)step)));
+    ir_ref value = access_at(t, a, Rt(t), address_of(t, base), offset);
+    put_sp_stepped(t, Rn(t), b_add(t->b, base, b_i64(t->b, (uint64_t)step)), step);
     if (a->load)
         put_loaded(t, a, Rt(t), value);
 }
@@ -120,6 +120,13 @@ void a64_ldst_reg(struct a64_translate *t)
         index = b_shl(t->b, index, 4);
         scale_bits = 0;
     }
+    if (t->b->key & A64_KEY_TAGGED) {
+        base = address_of(t, b_add(t->b, base, b_shl(t->b, index, scale_bits)));
+        ir_ref value = access_at(t, &a, Rt(t), base, 0);
+        if (a.load)
+            put_loaded(t, &a, Rt(t), value);
+        return;
+    }
     if (a.load)
         put_loaded(t, &a, Rt(t), b_load_indexed(t->b, loaded_type(&a), a.bytes, a.mode, base, index, scale_bits));
     else
@@ -130,8 +137,11 @@ void a64_ldst_reg(struct a64_translate *t)
 void a64_ldst_rcpc(struct a64_translate *t)
 {
     struct access a = single_access(t);
+    int64_t offset = sign_extend(imm9(t), 9);
     a.mode |= IR_MEM_ORDERED;
-    access_offset(t, &a, sign_extend(imm9(t), 9));
+    ir_ref value = access_at(t, &a, Rt(t), atomic_address(t, a.bytes, offset), offset);
+    if (a.load)
+        put_loaded(t, &a, Rt(t), value);
 }
 
 static void load_literal(struct a64_translate *t, const struct access *a)
@@ -173,11 +183,11 @@ static void access_pair(struct a64_translate *t, bool post, bool writeback)
 {
     struct access a = pair_access(t);
     int64_t step = sign_extend(imm7(t), 7) * a.bytes, offset = post ? 0 : step;
-    ir_ref base = get_x_sp(t, Rn(t));
-    ir_ref first = access_at(t, &a, Rt(t), base, offset);
-    ir_ref second = access_at(t, &a, Rt2(t), base, offset + a.bytes);
+    ir_ref base = get_x_sp(t, Rn(t)), address = address_of(t, base);
+    ir_ref first = access_at(t, &a, Rt(t), address, offset);
+    ir_ref second = access_at(t, &a, Rt2(t), address, offset + a.bytes);
     if (writeback)
-        put_x_sp(t, Rn(t), b_add(t->b, base, b_i64(t->b, (uint64_t)step)));
+        put_sp_stepped(t, Rn(t), b_add(t->b, base, b_i64(t->b, (uint64_t)step)), step);
     if (a.load) {
         put_loaded(t, &a, Rt(t), first);
         put_loaded(t, &a, Rt2(t), second);

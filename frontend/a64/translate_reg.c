@@ -278,3 +278,34 @@ void a64_XAFLAG(struct a64_translate *t)
     ir_ref z = condition(t, IR_FLAG_EQ), c = condition(t, IR_FLAG_CS), not_c = condition(t, IR_FLAG_CC);
     put_flags(t, b_bin(t->b, IR_ANDN, not_c, z), b_and(t->b, z, c), b_or(t->b, c, z), b_and(t->b, not_c, z));
 }
+
+/* ---- common short sequences (FEAT_CSSC) -------------------------------------------------------------------------- */
+
+static void choose(struct a64_translate *t, enum ir_cc cc)
+{
+    ir_ref x = get_reg(t, Rn(t)), y = get_reg(t, Rm(t));
+    put_reg(t, Rd(t), b_select(t->b, b_cmp(t->b, cc, x, y), x, y));
+}
+
+void a64_SMAX_reg(struct a64_translate *t) { choose(t, IR_SGT); }
+void a64_SMIN_reg(struct a64_translate *t) { choose(t, IR_SLT); }
+void a64_UMAX_reg(struct a64_translate *t) { choose(t, IR_UGT); }
+void a64_UMIN_reg(struct a64_translate *t) { choose(t, IR_ULT); }
+
+void a64_CTZ(struct a64_translate *t) { put_reg(t, Rd(t), b_un(t->b, IR_CTZ, get_reg(t, Rn(t)))); }
+
+/** The bytes' counts, added up by a multiplication that gathers them in the highest byte. */
+void a64_CNT_reg(struct a64_translate *t)
+{
+    ir_ref x = get_reg(t, Rn(t));
+    if (!sf(t))
+        x = b_zext(t->b, IR_I64, 4, x);
+    ir_ref counts = b_vextract(t->b, 8, 0, b_v1(t->b, IR_VPOPCNT, 1, v_from_int(t, 8, x)));
+    put_x(t, Rd(t), b_shr(t->b, b_mul(t->b, counts, b_i64(t->b, UINT64_C(0x0101010101010101))), 56));
+}
+
+void a64_ABS_reg(struct a64_translate *t)
+{
+    ir_ref x = get_reg(t, Rn(t));
+    put_reg(t, Rd(t), b_select(t->b, b_cmp(t->b, IR_SLT, x, reg_imm(t, 0)), b_neg(t->b, x), x));
+}

@@ -8,8 +8,10 @@ static void write_back(struct a64_translate *t, unsigned bytes)
 {
     if (!(t->word >> 23 & 1))
         return;
-    ir_ref offset = Rm(t) == 31 ? b_i64(t->b, bytes) : get_x(t, Rm(t));
-    put_x_sp(t, Rn(t), b_add(t->b, get_x_sp(t, Rn(t)), offset));
+    if (Rm(t) == 31)
+        put_sp_stepped(t, Rn(t), b_add(t->b, get_x_sp(t, Rn(t)), b_i64(t->b, bytes)), bytes);
+    else
+        put_x_sp(t, Rn(t), b_add(t->b, get_x_sp(t, Rn(t)), get_x(t, Rm(t))));
 }
 
 static unsigned reg(const struct a64_translate *t, unsigned i)
@@ -20,7 +22,7 @@ static unsigned reg(const struct a64_translate *t, unsigned i)
 /* 16 bytes, or 8 with the rest zero. */
 static ir_ref load_part(struct a64_translate *t, unsigned offset, unsigned bytes)
 {
-    ir_ref base = get_x_sp(t, Rn(t));
+    ir_ref base = base_address(t);
     if (bytes == 16)
         return b_load(t->b, IR_V128, 16, 0, base, offset);
     return b_vzext(t->b, b_load(t->b, IR_F64, 8, 0, base, offset));
@@ -28,7 +30,7 @@ static ir_ref load_part(struct a64_translate *t, unsigned offset, unsigned bytes
 
 static void store_part(struct a64_translate *t, unsigned offset, unsigned bytes, ir_ref v)
 {
-    ir_ref base = get_x_sp(t, Rn(t));
+    ir_ref base = base_address(t);
     if (bytes == 16)
         b_store(t->b, 16, 0, base, offset, v);
     else
@@ -210,7 +212,7 @@ static unsigned single_index(const struct a64_translate *t, unsigned lane)
 void a64_vec_load_single(struct a64_translate *t)
 {
     unsigned count = structure_elements(t), lane = single_lane(t), index = single_index(t, lane);
-    ir_ref value[4], base = get_x_sp(t, Rn(t));
+    ir_ref value[4], base = base_address(t);
     for (unsigned i = 0; i < count; i++)
         value[i] = b_load(t->b, lane == 8 ? IR_I64 : IR_I32, lane, 0, base, i * lane);
     write_back(t, count * lane);
@@ -221,7 +223,7 @@ void a64_vec_load_single(struct a64_translate *t)
 void a64_vec_store_single(struct a64_translate *t)
 {
     unsigned count = structure_elements(t), lane = single_lane(t), index = single_index(t, lane);
-    ir_ref base = get_x_sp(t, Rn(t));
+    ir_ref base = base_address(t);
     for (unsigned i = 0; i < count; i++)
         b_store(t->b, lane, 0, base, i * lane, b_vextract(t->b, lane, index, get_v(t, reg(t, i))));
     write_back(t, count * lane);
@@ -231,7 +233,7 @@ void a64_vec_store_single(struct a64_translate *t)
 void a64_vec_load_replicate(struct a64_translate *t)
 {
     unsigned count = structure_elements(t), lane = 1u << elem_size(t);
-    ir_ref value[4], base = get_x_sp(t, Rn(t));
+    ir_ref value[4], base = base_address(t);
     for (unsigned i = 0; i < count; i++)
         value[i] = b_load(t->b, lane == 8 ? IR_I64 : IR_I32, lane, 0, base, i * lane);
     write_back(t, count * lane);

@@ -2,8 +2,8 @@
 /* System instructions: hints, barriers, cache maintenance, system registers. */
 #include "frontend/a64/translate.h"
 
-/** Hints. Waiting for events returns at once, which the architecture allows; BTI and PAC hints do nothing on a CPU
-    that has neither feature. */
+/** Hints. Waiting for events, with a timeout or without, returns at once, which the architecture allows. BTI is a
+    landing pad only, which nothing checks: branch targets are not enforced. */
 void a64_NOP(struct a64_translate *t) { (void)t; }
 
 /* ---- barriers ---------------------------------------------------------------------------------------------------- */
@@ -44,7 +44,7 @@ void a64_SB(struct a64_translate *t) { (void)t; }
 
 void a64_DC_ZVA(struct a64_translate *t)
 {
-    ir_ref block = b_and(t->b, get_x(t, Rt(t)), b_i64(t->b, ~(uint64_t)(ZVA_BYTES - 1)));
+    ir_ref block = b_and(t->b, address_of(t, get_x(t, Rt(t))), b_i64(t->b, ~(uint64_t)(ZVA_BYTES - 1)));
     ir_ref zero = builder_vconst(t->b, 0, 0);
     for (int64_t offset = 0; offset < ZVA_BYTES; offset += 16)
         b_store(t->b, 16, 0, block, offset, zero);

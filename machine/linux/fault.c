@@ -8,13 +8,16 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include "frontend/a64/decode.h"
 #include "machine/linux/guest_access.h"
 #include "machine/linux/signals.h"
 
 /* ESR_EL1 as Linux shows it to handlers: Arm ARM DDI 0487, D24.2.40 */
 #define ESR_DATA_ABORT (UINT64_C(0x24) << 26 | UINT64_C(1) << 25)
 #define ESR_INSTRUCTION_ABORT (UINT64_C(0x20) << 26 | UINT64_C(1) << 25)
+#define ESR_SP_ALIGNMENT (UINT64_C(0x26) << 26 | UINT64_C(1) << 25)
 #define ESR_WRITE (1u << 6)
+#define ESR_ALIGNMENT_FAULT 0x21u
 #define ESR_TRANSLATION_FAULT 0x07u
 #define ESR_PERMISSION_FAULT 0x0fu
 
@@ -102,6 +105,8 @@ static uint64_t guess_address(const struct a64_cpu *cpu)
         uint64_t index = extend_register(rm == 31 ? 0 : cpu->x[rm], insn >> 13 & 7);
         return base + (index << (insn & 1u << 12 ? size : 0));
     }
+    if ((insn & 0x3f200c00) == 0x19000000) /* LDAPUR, STLUR */
+        return base + (uint64_t)((int64_t)((uint64_t)(insn >> 12 & 0x1ff) << 55) >> 55);
     if ((insn & 0x3b200000) == 0x38000000 && (insn >> 10 & 3) != 1) /* unscaled, unprivileged and pre-indexed immediate */
         return base + (uint64_t)((int64_t)((uint64_t)(insn >> 12 & 0x1ff) << 55) >> 55);
     if ((insn & 0x3a000000) == 0x28000000 && (insn >> 23 & 3) != 1) { /* pair */
@@ -110,6 +115,9 @@ static uint64_t guess_address(const struct a64_cpu *cpu)
     }
     return base;
 }
+
+/** As Linux reports addresses: without their tags (bits 63:56). */
+static uint64_t untagged(uint64_t address) { return (uint64_t)((int64_t)(address << 8) >> 8); }
 
 /** A host fault recovered from translated code. */
 static void deliver_host_fault(struct thread *thread, enum cpu_trap trap)
@@ -120,8 +128,10 @@ static void deliver_host_fault(struct thread *thread, enum cpu_trap trap)
     uint64_t address = (uint64_t)info->si_addr, esr = 0;
     if (signal == SIGSEGV || signal == SIGBUS) {
         if (code == SI_KERNEL) {
+            if (a64_cpu_use_tags(thread->cpu))
+                return; /* the first tagged pointer, perhaps: executed again, tags are ignored */
             code = SEGV_MAPERR;
-            address = guess_address(thread->cpu);
+            address = untagged(guess_address(thread->cpu));
         }
         bool permission = signal == SIGSEGV && code == SEGV_ACCERR;
         esr = ESR_DATA_ABORT | (thread->fault_code & 2 ? ESR_WRITE : 0) |
@@ -130,12 +140,43 @@ static void deliver_host_fault(struct thread *thread, enum cpu_trap trap)
     signals_force(thread, signal, code, address, esr);
 }
 
+/** An access that was made by guest_isa.execute. */
+static void deliver_data(struct thread *thread, enum cpu_trap trap)
+{
+    struct mapping m;
+    const struct cpu *cpu = &thread->cpu->cpu;
+    bool write = cpu->trap_info, mapped = memory_find(&thread->process->memory, cpu->cache_start, &m);
+    uint64_t esr = ESR_DATA_ABORT | (write ? ESR_WRITE : 0);
+    (void)trap;
+    if (mapped && (m.prot & (write ? PROT_WRITE : PROT_READ))) /* a page of a file that ends before it */
+        signals_force(thread, SIGBUS, BUS_ADRERR, cpu->cache_start, esr | ESR_TRANSLATION_FAULT);
+    else
+        signals_force(thread, SIGSEGV, mapped ? SEGV_ACCERR : SEGV_MAPERR, cpu->cache_start,
+                      esr | (mapped ? ESR_PERMISSION_FAULT : ESR_TRANSLATION_FAULT));
+}
+
+static void deliver_unaligned_data(struct thread *thread, enum cpu_trap trap)
+{
+    (void)trap;
+    signals_force(thread, SIGBUS, BUS_ADRALN, untagged(guess_address(thread->cpu)), ESR_DATA_ABORT | ESR_ALIGNMENT_FAULT);
+}
+
+static void deliver_unaligned_sp(struct thread *thread, enum cpu_trap trap)
+{
+    (void)trap;
+    signals_force(thread, SIGBUS, BUS_ADRALN, thread->cpu->sp, ESR_SP_ALIGNMENT);
+}
+
 static void deliver_fetch(struct thread *thread, enum cpu_trap trap)
 {
     struct mapping m;
     uint64_t pc = thread->cpu->cpu.pc;
-    bool mapped = memory_find(&thread->process->memory, pc, &m);
     (void)trap;
+    if (pc != untagged(pc) && !(pc >> 55 & 1)) { /* a branch drops the tag of its target: Arm ARM DDI 0487, AArch64.BranchAddr() */
+        thread->cpu->cpu.pc = untagged(pc);
+        return;
+    }
+    bool mapped = memory_find(&thread->process->memory, pc, &m);
     signals_force(thread, SIGSEGV, mapped ? SEGV_ACCERR : SEGV_MAPERR, pc,
                   ESR_INSTRUCTION_ABORT | (mapped ? ESR_PERMISSION_FAULT : ESR_TRANSLATION_FAULT));
 }
@@ -146,7 +187,9 @@ static void deliver_undefined(struct thread *thread, enum cpu_trap trap)
     uint64_t pc = thread->cpu->cpu.pc;
     if (trap == TRAP_UNIMPLEMENTED) {
         guest_read(&insn, pc, sizeof insn);
-        fprintf(stderr, "dragoman: instruction %08x at 0x%llx is not implemented yet\n", insn, (unsigned long long)pc);
+        const struct a64_row *row = a64_decode(insn);
+        fprintf(stderr, "dragoman: %s (%08x) at 0x%llx is not translated yet: the program gets SIGILL\n",
+                row ? row->name : "instruction", insn, (unsigned long long)pc);
     }
     signals_force(thread, SIGILL, ILL_ILLOPC, pc, 0);
 }
@@ -169,7 +212,8 @@ void fault_trap(struct thread *thread, enum cpu_trap trap)
         [TRAP_UNDEFINED] = deliver_undefined,   [TRAP_UNIMPLEMENTED] = deliver_undefined,
         [TRAP_BREAKPOINT] = deliver_breakpoint, [TRAP_FETCH] = deliver_fetch,
         [TRAP_ALIGN_PC] = deliver_unaligned_pc, [TRAP_HALT] = deliver_undefined,
-        [TRAP_FAULT] = deliver_host_fault,
+        [TRAP_FAULT] = deliver_host_fault,      [TRAP_DATA] = deliver_data,
+        [TRAP_ALIGN_DATA] = deliver_unaligned_data, [TRAP_ALIGN_SP] = deliver_unaligned_sp,
     };
     if (trap < sizeof deliver / sizeof deliver[0] && deliver[trap])
         deliver[trap](thread, trap);

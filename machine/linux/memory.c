@@ -203,10 +203,28 @@ static int64_t claim_gaps(struct address_space *space, uint64_t start, uint64_t 
     return 0;
 }
 
-static void unlock_and_invalidate(struct address_space *space, bool code, uint64_t start, uint64_t end)
+/**
+ * Takes the list's lock. If the guest has code in [start, end), takes the engine's before it (that is their order) and returns
+ * true: no thread is reading that code to translate it while it changes or goes.
+ */
+static bool lock_for_change(struct address_space *space, uint64_t start, uint64_t end)
+{
+    pthread_mutex_lock(&space->lock);
+    if (!space->engine || !list_has_code(space, start, end))
+        return false;
+    pthread_mutex_unlock(&space->lock);
+    engine_begin_change(space->engine);
+    pthread_mutex_lock(&space->lock);
+    return true;
+}
+
+/** Undoes lock_for_change(), which returned `held`; `changed`: [start, end) has been executable and is not what it was. */
+static void unlock_and_invalidate(struct address_space *space, bool held, bool changed, uint64_t start, uint64_t end)
 {
     pthread_mutex_unlock(&space->lock);
-    if (code && space->engine)
+    if (held)
+        engine_end_change(space->engine, start, changed ? end : start);
+    else if (changed && space->engine)
         engine_invalidate(space->engine, start, end);
 }
 
@@ -227,7 +245,7 @@ int64_t memory_map(struct address_space *space, uint64_t address, uint64_t lengt
     /* Bits that mean something else on x86-64, and growth, which the list could not follow. */
     flags &= ~(MAP_32BIT | MAP_GROWSDOWN);
 
-    pthread_mutex_lock(&space->lock);
+    bool held = lock_for_change(space, fixed ? address : 0, fixed ? end : 0);
     int64_t result = -ENOMEM;
     bool code = false;
     if (!list_reserve(space, 3))
@@ -267,7 +285,7 @@ int64_t memory_map(struct address_space *space, uint64_t address, uint64_t lengt
     end = address + page_up(length);
     code = list_set(space, address, end, prot, kind);
 out:
-    unlock_and_invalidate(space, code, address, end);
+    unlock_and_invalidate(space, held, code, address, end);
     return result;
 }
 
@@ -276,16 +294,16 @@ int64_t memory_unmap(struct address_space *space, uint64_t address, uint64_t len
     uint64_t end;
     if (!range_pages(address, length, &end))
         return -EINVAL;
-    pthread_mutex_lock(&space->lock);
+    bool held = lock_for_change(space, address, end);
     if (!list_reserve(space, 2)) {
-        pthread_mutex_unlock(&space->lock);
+        unlock_and_invalidate(space, held, false, address, end);
         return -ENOMEM;
     }
     bool code = false;
     if (list_covers(space, address, end)) {
         int64_t result = RAW_SYSCALL(SYS_munmap, address, end - address);
         if (result < 0) { /* e.g. part of a huge page */
-            pthread_mutex_unlock(&space->lock);
+            unlock_and_invalidate(space, held, false, address, end);
             return result;
         }
     } else {
@@ -295,7 +313,7 @@ int64_t memory_unmap(struct address_space *space, uint64_t address, uint64_t len
         }
     }
     code = list_remove(space, address, end);
-    unlock_and_invalidate(space, code, address, end);
+    unlock_and_invalidate(space, held, code, address, end);
     return 0;
 }
 
@@ -308,7 +326,7 @@ int64_t memory_protect(struct address_space *space, uint64_t address, uint64_t l
         return 0;
     if (!range_pages(address, length, &end))
         return -ENOMEM;
-    pthread_mutex_lock(&space->lock);
+    bool held = lock_for_change(space, address, end);
     int64_t result = list_reserve(space, 3) && list_covers(space, address, end) ? 0 : -ENOMEM;
     bool code = false;
     if (result == 0)
@@ -328,7 +346,7 @@ int64_t memory_protect(struct address_space *space, uint64_t address, uint64_t l
         }
         code = had_code && !(prot & PROT_EXEC);
     }
-    unlock_and_invalidate(space, code, address, end);
+    unlock_and_invalidate(space, held, code, address, end);
     return result;
 }
 
@@ -346,7 +364,7 @@ int64_t memory_remap(struct address_space *space, uint64_t address, uint64_t old
     if (new_length > SPACE_END)
         return -ENOMEM;
 
-    pthread_mutex_lock(&space->lock);
+    bool held = lock_for_change(space, address, old_length ? old_end : address + GUEST_PAGE);
     int64_t result = -ENOMEM;
     bool code = false, new_code = false;
     if (!list_reserve(space, 6))
@@ -374,7 +392,7 @@ int64_t memory_remap(struct address_space *space, uint64_t address, uint64_t old
         code = list_remove(space, address, old_end);
     new_code = list_set(space, new_address, new_end, old.prot, (enum mapping_kind)old.kind);
 out:
-    unlock_and_invalidate(space, code, address, old_end);
+    unlock_and_invalidate(space, held, code, address, old_end);
     if (new_code && space->engine)
         engine_invalidate(space->engine, new_address, new_end);
     return result;
@@ -389,7 +407,7 @@ int64_t memory_advise(struct address_space *space, uint64_t address, uint64_t le
         return 0;
     if (!range_pages(address, length, &end))
         return -EINVAL;
-    pthread_mutex_lock(&space->lock);
+    bool held = lock_for_change(space, address, end);
     int64_t result = -ENOMEM;
     bool code = false;
     if (list_covers(space, address, end)) {
@@ -397,7 +415,7 @@ int64_t memory_advise(struct address_space *space, uint64_t address, uint64_t le
         code = list_has_code(space, address, end) &&
                (advice == MADV_DONTNEED || advice == MADV_REMOVE || advice == MADV_FREE);
     }
-    unlock_and_invalidate(space, code, address, end);
+    unlock_and_invalidate(space, held, code, address, end);
     return result;
 }
 
@@ -441,7 +459,7 @@ int64_t memory_attach_shared(struct address_space *space, int id, uint64_t addre
     int prot = PROT_READ | (flags & SHM_RDONLY ? 0 : PROT_WRITE) | (flags & SHM_EXEC ? PROT_EXEC : 0);
     code = list_set(space, address, end, prot, MAPPING_PLAIN);
 out:
-    unlock_and_invalidate(space, code, address, end);
+    unlock_and_invalidate(space, false, code, address, end);
     return result;
 }
 
@@ -463,7 +481,7 @@ static uint64_t host_mapping_end(uint64_t address)
 int64_t memory_detach_shared(struct address_space *space, uint64_t address)
 {
     uint64_t end = host_mapping_end(address);
-    pthread_mutex_lock(&space->lock);
+    bool held = lock_for_change(space, address, end);
     int64_t result = -EINVAL;
     bool code = false;
     if (end && list_covers(space, address, end) && list_reserve(space, 2)) {
@@ -471,7 +489,7 @@ int64_t memory_detach_shared(struct address_space *space, uint64_t address)
         if (result == 0)
             code = list_remove(space, address, end);
     }
-    unlock_and_invalidate(space, code, address, end);
+    unlock_and_invalidate(space, held, code, address, end);
     return result;
 }
 

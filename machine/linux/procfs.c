@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "machine/linux/guest_access.h"
+#include "machine/linux/hwcap.h"
 #include "machine/linux/path.h"
 #include "machine/linux/process.h"
 
@@ -122,27 +123,14 @@ static void write_auxv(struct process *process, FILE *out)
 
 static void write_cpuinfo(struct process *process, FILE *out)
 {
-    static const struct {
-        enum a64_feature feature;
-        const char *names;
-    } features[] = {
-        {A64_FEAT_AES, " aes"},       {A64_FEAT_PMULL, " pmull"},   {A64_FEAT_SHA1, " sha1"},
-        {A64_FEAT_SHA256, " sha2"},   {A64_FEAT_CRC32, " crc32"},   {A64_FEAT_LSE, " atomics"},
-        {A64_FEAT_FP16, " fphp asimdhp"}, {A64_FEAT_RDM, " asimdrdm"}, {A64_FEAT_JSCVT, " jscvt"},
-        {A64_FEAT_FCMA, " fcma"},     {A64_FEAT_LRCPC, " lrcpc"},   {A64_FEAT_DPB, " dcpop"},
-        {A64_FEAT_SHA3, " sha3"},     {A64_FEAT_SM3, " sm3"},       {A64_FEAT_SM4, " sm4"},
-        {A64_FEAT_DOTPROD, " asimddp"}, {A64_FEAT_SHA512, " sha512"}, {A64_FEAT_FHM, " asimdfhm"},
-        {A64_FEAT_FLAGM, " flagm"},
-    };
+    uint32_t midr = process->options->cpu.midr;
     long n = sysconf(_SC_NPROCESSORS_ONLN);
     for (long i = 0; i < n; i++) {
-        fprintf(out, "processor\t: %ld\nBogoMIPS\t: 100.00\nFeatures\t: fp asimd", i);
-        for (size_t f = 0; f < sizeof features / sizeof features[0]; f++) {
-            if (process->options->features >> features[f].feature & 1)
-                fputs(features[f].names, out);
-        }
-        fprintf(out, "\nCPU implementer\t: 0x00\nCPU architecture: 8\nCPU variant\t: 0x0\nCPU part\t: 0x051\n"
-                     "CPU revision\t: 0\n\n");
+        fprintf(out, "processor\t: %ld\nBogoMIPS\t: 100.00\nFeatures\t:", i);
+        hwcap_print(out, process->options->cpu.features);
+        fprintf(out, "\nCPU implementer\t: 0x%02x\nCPU architecture: 8\nCPU variant\t: 0x%x\nCPU part\t: 0x%03x\n"
+                     "CPU revision\t: %u\n\n",
+                midr >> 24, midr >> 20 & 15, midr >> 4 & 0xfff, midr & 15);
     }
 }
 

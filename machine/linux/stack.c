@@ -11,36 +11,11 @@
 #include <sys/random.h>
 #include <unistd.h>
 
+#include "machine/linux/hwcap.h"
 #include "machine/linux/process.h"
 
 #define DEFAULT_STACK (UINT64_C(8) << 20)
 #define MINIMAL_FRAME 4720 /* bytes that a signal frame takes at most, what arm64 reports without SVE */
-
-/* HWCAP bits: Linux Documentation/arch/arm64/elf_hwcaps.rst */
-static const struct {
-    uint8_t feature, word, bit;
-} hwcaps[] = {
-    {A64_FEAT_BASE, 0, 0},     {A64_FEAT_BASE, 0, 1},     {A64_FEAT_AES, 0, 3},      {A64_FEAT_PMULL, 0, 4},
-    {A64_FEAT_SHA1, 0, 5},     {A64_FEAT_SHA256, 0, 6},   {A64_FEAT_CRC32, 0, 7},    {A64_FEAT_LSE, 0, 8},
-    {A64_FEAT_FP16, 0, 9},     {A64_FEAT_FP16, 0, 10},    {A64_FEAT_BASE, 0, 11},    {A64_FEAT_RDM, 0, 12},
-    {A64_FEAT_JSCVT, 0, 13},   {A64_FEAT_FCMA, 0, 14},    {A64_FEAT_LRCPC, 0, 15},   {A64_FEAT_DPB, 0, 16},
-    {A64_FEAT_SHA3, 0, 17},    {A64_FEAT_SM3, 0, 18},     {A64_FEAT_SM4, 0, 19},     {A64_FEAT_DOTPROD, 0, 20},
-    {A64_FEAT_SHA512, 0, 21},  {A64_FEAT_FHM, 0, 23},     {A64_FEAT_DIT, 0, 24},     {A64_FEAT_LRCPC2, 0, 26},
-    {A64_FEAT_FLAGM, 0, 27},   {A64_FEAT_SSBS, 0, 28},    {A64_FEAT_SB, 0, 29},      {A64_FEAT_PAUTH, 0, 30},
-    {A64_FEAT_PAUTH, 0, 31},   {A64_FEAT_DPB2, 1, 0},     {A64_FEAT_FLAGM2, 1, 7},   {A64_FEAT_FRINTTS, 1, 8},
-    {A64_FEAT_I8MM, 1, 13},    {A64_FEAT_BF16, 1, 14},    {A64_FEAT_RNG, 1, 16},     {A64_FEAT_BTI, 1, 17},
-    {A64_FEAT_WFXT, 1, 31},    {A64_FEAT_CSSC, 1, 34},    {A64_FEAT_MOPS, 1, 43},
-};
-
-static uint64_t hwcap(uint64_t features, unsigned word)
-{
-    uint64_t bits = 0;
-    for (size_t i = 0; i < sizeof hwcaps / sizeof hwcaps[0]; i++) {
-        if (hwcaps[i].word == word && features >> hwcaps[i].feature & 1)
-            bits |= UINT64_C(1) << hwcaps[i].bit;
-    }
-    return bits;
-}
 
 static uint64_t stack_size(const struct options *options)
 {
@@ -54,20 +29,19 @@ static uint64_t stack_size(const struct options *options)
     return DEFAULT_STACK;
 }
 
-/** AT_RANDOM's 16 bytes; reproducible with -seed (splitmix64). */
-static void fill_random(const struct options *options, uint64_t bytes[2])
+void stack_random(const struct options *options, uint64_t purpose, uint64_t *words, size_t n)
 {
     if (!options->seeded) {
-        if (getrandom(bytes, 16, 0) != 16)
-            bytes[0] = (uint64_t)getpid();
+        if (getrandom(words, n * sizeof *words, 0) != (ssize_t)(n * sizeof *words))
+            words[0] = (uint64_t)getpid();
         return;
     }
-    uint64_t state = options->seed;
-    for (int i = 0; i < 2; i++) {
+    uint64_t state = options->seed + purpose;
+    for (size_t i = 0; i < n; i++) {
         uint64_t z = (state += UINT64_C(0x9e3779b97f4a7c15));
         z = (z ^ (z >> 30)) * UINT64_C(0xbf58476d1ce4e5b9);
         z = (z ^ (z >> 27)) * UINT64_C(0x94d049bb133111eb);
-        bytes[i] = z ^ (z >> 31);
+        words[i] = z ^ (z >> 31);
     }
 }
 
@@ -113,7 +87,7 @@ bool stack_create(struct process *process, const struct program_image *image, ch
     uint64_t top = (uint64_t)base + GUEST_PAGE + size;
 
     uint64_t random[2];
-    fill_random(options, random);
+    stack_random(options, 0, random, 2);
     uint64_t strings = (top - 16 - bytes) & ~UINT64_C(15);
     uint64_t at = strings;
     memcpy((void *)at, random, 16);
@@ -137,8 +111,8 @@ bool stack_create(struct process *process, const struct program_image *image, ch
         {AT_EUID, geteuid()},
         {AT_GID, getgid()},
         {AT_EGID, getegid()},
-        {AT_HWCAP, hwcap(options->features, 0)},
-        {AT_HWCAP2, hwcap(options->features, 1)},
+        {AT_HWCAP, hwcap_word(options->cpu.features, 0)},
+        {AT_HWCAP2, hwcap_word(options->cpu.features, 1)},
         {AT_CLKTCK, (uint64_t)sysconf(_SC_CLK_TCK)},
         {AT_RANDOM, random_at},
         {AT_SECURE, getauxval(AT_SECURE)},

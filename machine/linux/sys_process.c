@@ -12,6 +12,7 @@
 #include "machine/linux/guest_access.h"
 #include "machine/linux/process.h"
 #include "machine/linux/syscall.h"
+#include "machine/linux/thread.h"
 
 int64_t sys_uname(struct thread *thread, const uint64_t a[6])
 {
@@ -94,7 +95,40 @@ static bool prctl_passes(int option)
     return false;
 }
 
+/* Linux, Documentation/arch/arm64/pointer-authentication.rst. The bits of PR_PAC_*KEY are those of enum a64_pac_key. */
+#define ALL_KEYS ((1u << A64_PAC_KEY_COUNT) - 1)
+#define POINTER_KEYS (ALL_KEYS & ~(1u << A64_PAC_GA))
+
+static int64_t pac_reset_keys(struct thread *thread, const uint64_t a[6])
+{
+    if (a[1] & ~(uint64_t)ALL_KEYS || a[2] || a[3] || a[4])
+        return -EINVAL;
+    thread_reset_keys(thread, a[1] ? (uint32_t)a[1] : ALL_KEYS);
+    return 0;
+}
+
+static int64_t pac_set_enabled_keys(struct thread *thread, const uint64_t a[6])
+{
+    uint64_t keys = a[1], enabled = a[2];
+    if (keys == 0 || keys & ~(uint64_t)POINTER_KEYS || enabled & ~keys || a[3] || a[4])
+        return -EINVAL;
+    thread->cpu->pac_disabled = (thread->cpu->pac_disabled | (uint32_t)keys) & ~(uint32_t)enabled;
+    return 0;
+}
+
+static int64_t pac_get_enabled_keys(struct thread *thread, const uint64_t a[6])
+{
+    return a[1] || a[2] || a[3] || a[4] ? -EINVAL : (int64_t)(POINTER_KEYS & ~thread->cpu->pac_disabled);
+}
+
 int64_t sys_prctl(struct thread *thread, const uint64_t a[6])
 {
+    if (thread->cpu->features >> A64_FEAT_PAUTH & 1) {
+        switch ((int)a[0]) {
+        case PR_PAC_RESET_KEYS: return pac_reset_keys(thread, a);
+        case PR_PAC_SET_ENABLED_KEYS: return pac_set_enabled_keys(thread, a);
+        case PR_PAC_GET_ENABLED_KEYS: return pac_get_enabled_keys(thread, a);
+        }
+    }
     return prctl_passes((int)a[0]) ? host_syscall(thread, SYS_prctl, a) : -EINVAL;
 }

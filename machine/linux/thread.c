@@ -16,6 +16,7 @@
 #include "machine/linux/fault.h"
 #include "machine/linux/guest_access.h"
 #include "machine/linux/signals.h"
+#include "machine/linux/stack.h"
 #include "machine/linux/syscall.h"
 
 #define HOST_THREAD_STACK (1u << 20)
@@ -36,6 +37,13 @@ static void copy_registers(struct a64_cpu *to, const struct a64_cpu *from)
     to->excl_address = A64_EXCL_NONE;
 }
 
+void thread_reset_keys(struct thread *thread, uint32_t which)
+{
+    uint64_t keys[A64_PAC_KEY_COUNT][2];
+    stack_random(thread->process->options, thread->cpu->pac_keys[0][0] + 1, &keys[0][0], A64_PAC_KEY_COUNT * 2);
+    a64_cpu_set_keys(thread->cpu, (const uint64_t(*)[2])keys, which);
+}
+
 static struct thread *thread_new(struct process *process)
 {
     struct thread *thread = calloc(1, sizeof *thread);
@@ -47,7 +55,8 @@ static struct thread *thread_new(struct process *process)
         free(thread);
         return NULL;
     }
-    a64_cpu_reset(thread->cpu, process->options->features);
+    a64_cpu_reset(thread->cpu, process->options->cpu.features);
+    thread->cpu->midr_el1 = process->options->cpu.midr;
     return thread;
 }
 
@@ -91,6 +100,7 @@ struct thread *thread_first(struct process *process)
         return NULL;
     thread->tid = getpid();
     thread->leader = true;
+    thread_reset_keys(thread, (1u << A64_PAC_KEY_COUNT) - 1);
     thread_register(thread);
     current_thread = thread;
     return thread;

@@ -7,6 +7,8 @@
 
 /** The first thread of the process, on the calling host thread. NULL when out of memory. */
 struct thread *thread_first(struct process *process);
+/** New random keys of pointer authentication: bits of enum a64_pac_key. */
+void thread_reset_keys(struct thread *thread, uint32_t which);
 /** Runs guest code until the thread ends; then ends the host thread's part in it. */
 void thread_loop(struct thread *thread);
 

@@ -25,6 +25,9 @@ struct sequence {
 };
 
 uint32_t next_random(uint64_t *random);
+/** The features of the CPUs here (mask of 1 << enum a64_feature): without those that the emulator lacks, or whose results depend
+    on its keys or clock. */
+uint64_t tested_features(void);
 /** Whether the row may be drawn: translated, of a feature that is there, and a function of the state alone. */
 bool row_is_usable(const struct a64_row *row);
 /** A sequence of `length` instructions, 0 for a random number of them, one of which is the row's. */

@@ -7,6 +7,8 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
+#include "tests/random/generate.h"
+
 const char *const machine_names[MACHINES] = {"reference", "blocks", "regions", "interpreter"};
 
 static struct a64_cpu *running; /* for the signal handler */
@@ -60,7 +62,7 @@ static bool create_machine(struct machines *m, unsigned number, char error[256])
         snprintf(error, 256, "no memory for a CPU");
         return false;
     }
-    a64_cpu_reset(m->cpus[number], a64_features_supported());
+    a64_cpu_reset(m->cpus[number], tested_features());
     return true;
 }
 
