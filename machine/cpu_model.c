@@ -60,6 +60,7 @@ static const struct property {
     {"lse", F(LSE), 0, "atomic memory operations"},
     {"lse2", F(LSE2), F(LSE), "unaligned atomic accesses within 16 bytes"},
     {"mops", F(MOPS), 0, "memory copy and memory set"},
+    {"mte", F(MTE), 0, "ADDG, SUBG, SUBP, IRG, GMI (no tags in memory)"},
     {"pauth", F(PAUTH), 0, "pointer authentication"},
     {"pauth-qarma3", F(PACQARMA3), F(PAUTH), "… by QARMA3"},
     {"pauth-qarma5", F(PACQARMA5), F(PAUTH), "… by QARMA5"},
@@ -112,7 +113,7 @@ static uint64_t with_property(uint64_t features, const struct property *property
 /** Of what dragoman never has, "off" is no error. */
 static bool is_missing(const char *name)
 {
-    return strncmp(name, "sve", 3) == 0 || strncmp(name, "sme", 3) == 0 || strcmp(name, "mte") == 0;
+    return strncmp(name, "sve", 3) == 0 || strncmp(name, "sme", 3) == 0;
 }
 
 static bool set_property(struct cpu_model *model, const char *name, const char *value)

@@ -3,7 +3,8 @@
 """Runs the tests, two at a time, a line for each, and closes with `N passed, N failed`. Called by tests/run.
 
 Kinds: unit (cmocka programs of the build folder, a line a case), guest (tests/guests/, cross-compiled at several levels),
-bad (wrong input, dying guests), program (tests/programs/).
+bad (wrong input, dying guests), program (tests/programs/), random (a minute of random instructions against QEMU, the decode table
+against binutils).
 """
 import argparse, collections, concurrent.futures, fnmatch, os, re, resource, shlex, signal, subprocess, sys, threading, time
 
@@ -26,7 +27,7 @@ ACCEL = {
     'integer-O2': ['fold=off', 'dce=off', 'hot=1', 'backend=interp'],
     'floating-O2': ['hot=1', 'backend=interp'],
     'faults-O2': ['hot=1', 'regions=off', 'fold=off', 'backend=interp'],
-    'signals-O2': ['hot=1', 'regions=off'],
+    'signals-O2': ['hot=1', 'regions=off', 'predict=off', 'hot=1,number=off,dce=off'],
     'selfmod-O2': ['cache=256K', 'hot=1', 'chain=off'],
     'threads-O2': ['cache=256K', 'hot=1'],
     'translating-O1': ['cache=256K', 'hot=1'],
@@ -35,7 +36,7 @@ ACCEL = {
     'addresses-O2': ['hot=1', 'fold=off', 'backend=interp'],
 }
 # Seconds, for one program.
-TIMEOUTS = {'unit': 600, 'guest': 150, 'bad': 120, 'program': 400}
+TIMEOUTS = {'unit': 600, 'guest': 150, 'bad': 120, 'program': 400, 'random': 300}
 
 
 class Test:
@@ -124,6 +125,10 @@ def collect(args):
     tests.append(Test('bad', 'input', [here + '/bad_input.sh'], env, make_true))
     tests.append(Test('bad', 'faulting guest', [here + '/faulting.sh'], env))
 
+    minute = ['--build', args.build, '--seed', '1', '--seconds', '60']
+    tests.append(Test('random', 'instructions', [here + '/random/run', *minute], env))
+    tests.append(Test('random', 'disassembly', [here + '/disassembly.py', '--build', args.build], env))
+
     for name in sorted(os.listdir(here + '/programs')):
         if name.endswith('.sh'):
             tests.append(Test('program', name[:-3], [here + '/program', f'{here}/programs/{name}'], {'DRAGOMAN': args.dragoman}))
@@ -176,7 +181,7 @@ def main():
             print(test.kind, test.name)
         return 0
     # The longest first, so that two workers end together; printed as they end.
-    order = {'program': 0, 'unit': 1, 'guest': 2, 'bad': 3}
+    order = {'program': 0, 'random': 1, 'unit': 2, 'guest': 3, 'bad': 4}
     long = ['gcc', '7zip', 'python3', 'sqlite3', 'openssl', 'xz']
     tests.sort(key=lambda t: (order[t.kind], long.index(t.name) if t.name in long else len(long)))
     passed, skipped, failures, lock = 0, 0, [], threading.Lock()

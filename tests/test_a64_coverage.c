@@ -42,7 +42,7 @@ static void test_advertised_is_translated(void **state)
 /** Rows that only trap: the exceptions, and what EL0 may not do. */
 static void test_exceptions(void **state)
 {
-    static const char *const trapping[] = {"SVC", "HVC", "SMC", "BRK", "HLT", "DCPS1", "DCPS2", "DCPS3", "UDF", "ERET", "DRPS"};
+    static const char *const trapping[] = {"SVC", "HVC", "SMC", "BRK", "HLT", "DCPS1", "DCPS2", "DCPS3", "UDF", "ERET", "ERETA", "DRPS"};
     const enum coverage *states = *state;
     for (size_t i = 0; i < a64_row_count; i++) {
         bool traps = false;

@@ -67,22 +67,6 @@ struct outcome { /* what a vector must lead to */
     ((uint64_t)1 << A64_FEAT_MOPS | (uint64_t)1 << A64_FEAT_CSSC | (uint64_t)1 << A64_FEAT_WFXT |                      \
      (uint64_t)1 << A64_FEAT_ECV | (uint64_t)1 << A64_FEAT_BF16 | (uint64_t)1 << A64_FEAT_I8MM)
 
-/* Encodings of features that this frontend does not have: there the vectors differ by design. */
-static const struct {
-    uint32_t mask, value;
-    const char *reason;
-} not_supported[] = {
-    {0xdfe0e800, 0x9ac00000, "memory tagging: SUBP, IRG, GMI"},
-};
-
-static bool is_supported(uint32_t word)
-{
-    for (size_t i = 0; i < sizeof not_supported / sizeof not_supported[0]; i++)
-        if ((word & not_supported[i].mask) == not_supported[i].value && !a64_decode(word))
-            return false;
-    return true;
-}
-
 /* ---- the file ---------------------------------------------------------------------------------------------------- */
 
 static void *read_stream(FILE *in)
@@ -322,7 +306,7 @@ static void run_vector(struct runner *r, const uint8_t *p, unsigned number)
     want.state.ps &= 0xf0000000;
     enum cpu_trap want_trap = expected_trap(&record, &want);
     bool loops = record.status == STATUS_EXECUTED && want.state.pc - in.pc < bytes;
-    if (want_trap == TRAP_NONE || loops || !is_supported(words[record.ninsns - 1])) {
+    if (want_trap == TRAP_NONE || loops) {
         r->skipped++;
         return;
     }

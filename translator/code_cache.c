@@ -164,11 +164,31 @@ static void divide_into_chunks(struct code_cache *cache)
     cache->permanent_closed = true;
 }
 
+#define POPULATE_AHEAD (16u << 10)
+#define POPULATE_STEP (64u << 10)
+
+/** Pages come in runs, which costs a fraction of a page fault for each; and the executable mapping finds them there. */
+static void populate(struct code_cache *cache, struct code_chunk *chunk)
+{
+    uint32_t want = chunk->used + POPULATE_AHEAD + POPULATE_STEP;
+
+    if (want > chunk->size)
+        want = chunk->size;
+    uintptr_t from = (uintptr_t)cache->rw + chunk->start + chunk->populated, to = (uintptr_t)cache->rw + chunk->start + want;
+    from &= ~(uintptr_t)(PAGE - 1);
+    to &= ~(uintptr_t)(PAGE - 1);
+    if (to > from)
+        (void)madvise((void *)from, to - from, MADV_POPULATE_WRITE); /* an old kernel does not know it: then they fault */
+    chunk->populated = want;
+}
+
 uint32_t code_cache_space(struct code_cache *cache, uint8_t **rw, const uint8_t **rx)
 {
     if (!cache->permanent_closed)
         divide_into_chunks(cache);
-    const struct code_chunk *chunk = &cache->chunks[cache->current];
+    struct code_chunk *chunk = &cache->chunks[cache->current];
+    if (chunk->populated < chunk->size && chunk->used + POPULATE_AHEAD > chunk->populated)
+        populate(cache, chunk);
     *rw = cache->rw + chunk->start + chunk->used;
     *rx = cache->rx + chunk->start + chunk->used;
     return chunk->size - chunk->used;
@@ -278,6 +298,8 @@ int code_cache_snapshot(const struct code_cache *cache)
 
 bool code_cache_adopt(struct code_cache *cache, int fd)
 {
+    for (unsigned i = 0; i < CODE_CACHE_CHUNKS; i++)
+        cache->chunks[i].populated = cache->chunks[i].used;
     void *rx = mmap((void *)cache->rx, cache->size, PROT_READ | PROT_EXEC, MAP_SHARED | MAP_FIXED, fd, 0);
     void *rw = mmap(cache->rw, cache->size, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_FIXED, fd, 0);
     close(fd);

@@ -39,6 +39,7 @@ struct cache_memory;
 struct code_chunk {
     uint32_t start, size;    /* offsets from the start of the cache; bytes */
     uint32_t used;           /* bytes given away */
+    uint32_t populated;      /* bytes that need no page fault any more to be written */
     uint32_t nregions;       /* published with release order: entries below it are complete */
     struct region **regions; /* in ascending order of address */
     struct region *list;     /* the same regions, linked by region.chunk_next, newest first */

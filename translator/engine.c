@@ -18,7 +18,7 @@ void engine_default_options(struct engine_options *options)
         .backend = {.fold = true, .chain = true, .predict = true, .inline_lookup = true},
         .dce = true,
         .regions = true,
-        .hot = 500,
+        .hot = 2000,
         .max_insns = 64,
         .cache_size = 64u << 20,
         .log_file = stderr,
@@ -120,26 +120,29 @@ void engine_destroy(struct engine *engine)
 
 /* ---- CPUs ------------------------------------------------------------------------------------------------------------------- */
 
+/** Mapped, because most of the jump cache is never touched by a program that ends soon. */
+static size_t front_size(const struct engine *engine) { return sizeof(struct cpu_front) + engine->isa->cpu_size; }
+
 struct cpu *engine_cpu_new(struct engine *engine)
 {
-    size_t size = (sizeof(struct cpu_front) + engine->isa->cpu_size + 63) & ~(size_t)63;
-    struct cpu_front *front = aligned_alloc(64, size);
+    struct cpu_front *front =
+        mmap(NULL, front_size(engine), PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
     struct cpu_thread *thread = calloc(1, sizeof *thread);
 
-    if (!front || !thread) {
-        free(front);
+    if (front == MAP_FAILED || !thread) {
+        if (front != MAP_FAILED)
+            munmap(front, front_size(engine));
         free(thread);
         return NULL;
     }
-    memset(front, 0, size);
     struct cpu *cpu = (struct cpu *)(front + 1);
     cpu->engine = engine;
     cpu->thread = thread;
     cpu->mxcsr = MXCSR_DEFAULT;
     thread->cpu = cpu;
-    jump_cache_clear(cpu);
+    jump_cache_init(cpu);
     if (engine->backend->cpu_new && !engine->backend->cpu_new(engine->backend_state, cpu)) {
-        free(front);
+        munmap(front, front_size(engine));
         free(thread);
         return NULL;
     }
@@ -174,7 +177,7 @@ void engine_cpu_free(struct cpu *cpu)
     if (engine->backend->cpu_free)
         engine->backend->cpu_free(engine->backend_state, cpu);
     free(cpu->thread);
-    free(cpu_front(cpu));
+    munmap(cpu_front(cpu), front_size(engine));
 }
 
 void engine_kick(struct cpu *cpu)
@@ -264,6 +267,12 @@ static enum cpu_trap take_trap(struct engine *engine, struct cpu *cpu)
         invalidate_range(engine, cpu->cache_start, cpu->cache_end);
         engine_unlock(engine);
         return TRAP_NONE;
+    case TRAP_FETCH:
+        /* Next time there may be code here: the machine tells what goes, not what comes. */
+        engine_lock(engine, cpu->thread);
+        invalidate_range(engine, cpu->pc, cpu->pc + 1);
+        engine_unlock(engine);
+        return TRAP_FETCH;
     case TRAP_RESYNC:
         follow_key(engine, cpu->thread);
         return TRAP_NONE;

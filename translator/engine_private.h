@@ -134,6 +134,8 @@ void table_free(struct engine *engine);
 /** The CPU's inline lookups find `region` for its address from now on. By the CPU's own thread, running. */
 void jump_cache_fill(struct cpu *cpu, const struct region *region);
 void jump_cache_clear(struct cpu *cpu);
+/** Clears a jump cache that is all zero. */
+void jump_cache_init(struct cpu *cpu);
 
 /* ---- translate.c ---------------------------------------------------------------------------------------------------------- */
 

@@ -11,12 +11,12 @@
 
 #include "translator/engine_private.h"
 
-/** Neighbours in guest memory are neighbours in the table: the code at work touches few of its pages, which a forked child
-    would have to copy. */
+/** Neighbours in guest memory are neighbours in the table, and four instructions, about a block, share a bucket: the code at
+    work touches few of its pages, which have to be given by the kernel, and copied for a forked child. */
 static struct region **bucket_of(const struct engine *engine, uint64_t pc, uint32_t key)
 {
     uint64_t area = (pc >> 20 ^ (uint64_t)key << 44) * 0x9e3779b97f4a7c15u >> 32;
-    return &engine->table[(pc >> 2 ^ area) & engine->table_mask];
+    return &engine->table[(pc >> 4 ^ area) & engine->table_mask];
 }
 
 struct region *table_find(const struct engine *engine, uint64_t pc, uint32_t key)
@@ -96,6 +96,11 @@ void jump_cache_clear(struct cpu *cpu)
     struct jump_entry *entries = cpu_front(cpu)->jump_cache;
     for (unsigned i = 0; i < 1u << JUMP_CACHE_BITS; i++)
         entries[i] = (struct jump_entry){.guest_pc = empty_entry(i)};
+}
+
+void jump_cache_init(struct cpu *cpu)
+{
+    cpu_front(cpu)->jump_cache[0].guest_pc = empty_entry(0);
 }
 
 void jump_cache_fill(struct cpu *cpu, const struct region *region)

@@ -517,6 +517,9 @@ bool allocate_registers(struct emit *e)
     reserve(e);
     struct allocation *al = e->allocation;
     struct ir *ir = e->ir;
+    al->sink = false;
+    if (!e->region->hot && allocate_block(e))
+        return true;
     memset(al->weight, 0, ir->ninsns * sizeof *al->weight);
     for (unsigned r = 0; r < NREGS; r++)
         al->active[CLASS_GPR][r] = al->active[CLASS_XMM][r] = IR_NONE;

@@ -14,6 +14,8 @@ struct emit;
 void select_operations(struct emit *e);
 /** Gives every value a place (allocate.c). False: more values than spill slots. */
 bool allocate_registers(struct emit *e);
+/** The same for a cold block, in a fraction of the time (allocate_block.c). False, with nothing changed: not possible. */
+bool allocate_block(struct emit *e);
 /** Bit masks of the registers whose values live across instruction `ref`. Slow: for calls. */
 void allocation_live_across(const struct emit *e, ir_ref ref, uint32_t *gprs, uint32_t *xmms);
 /** The GETs that are loaded at the start of `block` (not of the entry block, where those stand that no other block has). */

@@ -102,7 +102,7 @@ uint64_t a64_features_supported(void)
     return FEATURE(BASE) | FEATURE(CRC32) | FEATURE(LSE) | FEATURE(LRCPC) | FEATURE(LRCPC2) | FEATURE(FLAGM) |
            FEATURE(FLAGM2) | FEATURE(SB) | FEATURE(SSBS) | FEATURE(DPB) | FEATURE(DPB2) | FEATURE(RNG) | FEATURE(DIT) |
            FEATURE(PAUTH) | FEATURE(PACQARMA5) | FEATURE(PACQARMA3) | FEATURE(BTI) | FEATURE(MOPS) | FEATURE(CSSC) |
-           FEATURE(WFXT) | FEATURE(LSE2) | FEATURE(ECV) | FEATURE(CCIDX) |
+           FEATURE(WFXT) | FEATURE(LSE2) | FEATURE(ECV) | FEATURE(CCIDX) | FEATURE(MTE) |
            a64_simd_features();
 }
 
@@ -114,7 +114,7 @@ static const struct id_field {
     /* ID_AA64PFR0_EL1, PFR1: EL0 and EL1 in AArch64 only */
     {4, 0, 0, 1, A64_FEAT_BASE},      {4, 0, 4, 1, A64_FEAT_BASE},     {4, 0, 16, 1, A64_FEAT_FP16},
     {4, 0, 20, 1, A64_FEAT_FP16},     {4, 0, 48, 1, A64_FEAT_DIT},     {4, 1, 0, 1, A64_FEAT_BTI},
-    {4, 1, 4, 2, A64_FEAT_SSBS},
+    {4, 1, 4, 2, A64_FEAT_SSBS},      {4, 1, 8, 1, A64_FEAT_MTE},
     /* ID_AA64DFR0_EL1: Armv8 debug */
     {5, 0, 0, 6, A64_FEAT_BASE},
     /* ID_AA64ISAR0_EL1 */

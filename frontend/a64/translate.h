@@ -48,9 +48,9 @@ struct a64_translate {
     F(Q, 30, 1) F(U, 29, 1) F(size, 22, 2) F(ftype, 22, 2) F(a, 23, 1) \
     F(op, 29, 1) F(cmode, 12, 4) F(abc, 16, 3) F(defgh, 5, 5) F(L, 21, 1) F(M, 20, 1) F(H, 11, 1) F(rot, 11, 2) \
     F(rot_elem, 13, 2) F(rot_add, 12, 1) F(len, 13, 2) F(imm2, 12, 2) F(Rm4, 16, 4) F(elem_size, 10, 2) F(opcode2, 12, 4) \
-    /* pointer authentication, memory copy, minimum and maximum */ \
+    /* pointer authentication, memory copy, minimum and maximum, tags */ \
     F(pac_key, 10, 2) F(key_b, 10, 1) F(Rm_low, 0, 5) F(S_ldra, 22, 1) F(W_ldra, 11, 1) F(mops_options, 12, 4) \
-    F(minmax_imm8, 10, 8)
+    F(minmax_imm8, 10, 8) F(tag_uimm6, 16, 6) F(tag_uimm4, 10, 4)
 /* clang-format on */
 
 #define F(name, low, width) \

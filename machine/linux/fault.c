@@ -177,6 +177,8 @@ static void deliver_fetch(struct thread *thread, enum cpu_trap trap)
         return;
     }
     bool mapped = memory_find(&thread->process->memory, pc, &m);
+    if (mapped && (m.prot & PROT_EXEC))
+        return; /* it has become executable meanwhile: again */
     signals_force(thread, SIGSEGV, mapped ? SEGV_ACCERR : SEGV_MAPERR, pc,
                   ESR_INSTRUCTION_ABORT | (mapped ? ESR_PERMISSION_FAULT : ESR_TRANSLATION_FAULT));
 }

@@ -2,6 +2,8 @@
 /* Code that changes: written anew and flushed, protected, unmapped, mapped elsewhere, changed through another mapping. */
 #include <pthread.h>
 #include <sched.h>
+#include <setjmp.h>
+#include <signal.h>
 #include <sys/mman.h>
 #include <unistd.h>
 #include "check.h"
@@ -64,6 +66,37 @@ static void protected(void)
         CHECK_EQ(((function)code)(0), i);
     }
     munmap(code, page);
+}
+
+/* Called in vain first, with the entry or a later instruction where nothing may be executed; then with nothing but that changed. */
+static sigjmp_buf refused;
+static void on_refusal(int signal) { (void)signal, siglongjmp(refused, 1); }
+static int call_fails(uint32_t *code)
+{
+    if (sigsetjmp(refused, 1))
+        return 1;
+    ((function)code)(0);
+    return 0;
+}
+static void allowed_later(void)
+{
+    uint32_t *code = mmap(NULL, 2 * page, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    uint32_t *second = (uint32_t *)((char *)code + page), *across = second - 2;
+    signal(SIGSEGV, on_refusal);
+    code[0] = across[0] = MOVZ(0, 42);
+    code[1] = second[0] = RET;
+    across[1] = ADD_IMM(0, 0, 1);
+    for (unsigned i = 0; i < 20; i++) {
+        mprotect(code, 2 * page, PROT_READ);
+        CHECK(call_fails(code));
+        mprotect(code, page, PROT_READ | PROT_EXEC);
+        CHECK(!call_fails(code) && ((function)code)(0) == 42);
+        CHECK(call_fails(across));
+        mprotect(second, page, PROT_READ | PROT_EXEC);
+        CHECK(!call_fails(across) && ((function)across)(0) == 43);
+    }
+    signal(SIGSEGV, SIG_DFL);
+    munmap(code, 2 * page);
 }
 
 static void remapped(void)
@@ -166,6 +199,7 @@ int main(void)
     page = (size_t)sysconf(_SC_PAGESIZE);
     rewritten();
     protected();
+    allowed_later();
     remapped();
     aliased();
     across_threads();

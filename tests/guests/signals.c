@@ -94,6 +94,24 @@ static void spin(void)
 }
 
 static sigjmp_buf jump;
+
+/* Loops of nothing but returns: to one address, and to two in turn. */
+static void leave_returns(int sig, siginfo_t *info, void *context) { (void)info, (void)context, siglongjmp(jump, sig); }
+static void spin_by_returns(void)
+{
+    install(SIGALRM, leave_returns, 0);
+    for (volatile int round = 0; round < 10; round++) {
+        if (sigsetjmp(jump, 1) == 0) {
+            timer(1000);
+            if (round & 1)
+                __asm__ volatile("1: adr x30, 1b\n ret" ::: "x30", "memory");
+            else
+                __asm__ volatile("1: adr x30, 2f\n ret\n nop\n 2: adr x30, 1b\n ret" ::: "x30", "memory");
+        }
+        timer(0);
+    }
+}
+
 static volatile int *volatile bad_address = (volatile int *)8;
 static void jump_out(int sig, siginfo_t *info, void *context) { (void)info, (void)context, siglongjmp(jump, sig); }
 static void jumps(void)
@@ -330,6 +348,7 @@ int main(void)
 {
     loops_under_alarms();
     spin();
+    spin_by_returns();
     jumps();
     nesting_and_masks();
     alternate_stack();

@@ -14,7 +14,7 @@
 
 #define CODE_BASE 0x20000000u
 #define RAM_BASE 0x30000000u
-enum { CODE_BYTES = 4096, RAM_BYTES = 8192, GUARD_BYTES = 1 << 20, WORDS_MAX = 24, STATES_MAX = 8 };
+enum { CODE_BYTES = 4096, RAM_BYTES = 8192, GUARD_BYTES = 1 << 20, WORDS_MAX = 32, STATES_MAX = 8 };
 
 struct state {
     uint64_t x[31], sp, pc, tpidr;
@@ -26,8 +26,8 @@ struct state {
 };
 
 struct request {
-    uint32_t nwords, nstates;
-    uint32_t words[WORDS_MAX]; /* all of it, BRK at the end included, from CODE_BASE on */
+    uint64_t nstates;
+    uint32_t words[WORDS_MAX]; /* from CODE_BASE on: a BRK at the end, and zeros, which literal loads may read */
     struct state states[STATES_MAX];
 };
 

@@ -119,8 +119,11 @@ void random_state(struct state *state, const struct sequence *s, uint64_t *rando
         unsigned bits = one_in(random, 2) ? 64 : 32;
         state->x[i] = one_in(random, 4) ? random_float(random, bits) : random_integer(random, bits);
     }
-    for (unsigned i = 0; i < 6; i++)
-        state->x[i] = random_pointer(random);
+    for (unsigned i = 0; i < 6; i++) {
+        state->x[i] = random_pointer(random) - (i == COPY_REGISTER ? 1024 : 0);
+        if (one_in(random, 32))
+            state->x[i] |= (uint64_t)next_random(random) << 56; /* a tag */
+    }
     for (unsigned i = 20; i < 24; i++)
         state->x[i] = next_random(random) & (i & 1 ? 0x7f : 0x70);
     state->x[FPCR_REGISTER] = random_fpcr(random);
@@ -153,24 +156,16 @@ bool is_branch(uint32_t word)
 /** A cache operation by address, DC ZVA too. */
 static bool is_cache_operation(uint32_t word) { return (word & 0xfffff000) == 0xd50b7000; }
 
-uint64_t tested_features(void)
-{
-    static const uint8_t untested[] = {A64_FEAT_PAUTH, A64_FEAT_MOPS, A64_FEAT_CSSC, A64_FEAT_WFXT, A64_FEAT_ECV};
-    uint64_t features = a64_features_supported();
-    for (size_t i = 0; i < sizeof untested / sizeof untested[0]; i++)
-        features &= ~((uint64_t)1 << untested[i]);
-    return features;
-}
-
 bool row_is_usable(const struct a64_row *row)
 {
     /* What ends the process, depends on time or luck, or tells of the implementation. HLT is an emulator's door to its host. */
-    static const char *const unusable[] = {"SVC", "HVC", "SMC", "HLT", "DCPS", "ERET", "DRPS", "MRS_CNT", "MRS_RND", "MRS_ID",
-                                           "MRS_MIDR", "MRS_MPIDR", "MRS_REVIDR", "MRS_CTR", "MRS_DCZID"};
+    static const char *const unusable[] = {"SVC", "HVC", "SMC", "HLT", "DCPS", "ERET", "DRPS", "WFET", "WFIT", "MRS_CNT", "MRS_RND",
+                                           "MRS_ID", "MRS_MIDR", "MRS_MPIDR", "MRS_REVIDR", "MRS_CTR", "MRS_DCZID",
+                                           "IRG", "ADDG", "SUBG"};
     for (size_t i = 0; i < sizeof unusable / sizeof unusable[0]; i++)
         if (strncmp(row->name, unusable[i], strlen(unusable[i])) == 0)
             return false;
-    return row->translate && tested_features() >> row->feature & 1;
+    return row->translate && a64_features_supported() >> row->feature & 1;
 }
 
 bool is_unpredictable(uint32_t word)
@@ -256,8 +251,8 @@ static uint32_t random_branch(uint32_t word, unsigned at, unsigned n, uint64_t *
         return (word & 0xfc000000) | skip;
     if ((word & 0x7e000000) == 0x36000000) /* TBZ, TBNZ */
         return (word & 0xfff8001f) | skip << 5;
-    if ((word & 0xfe000000) == 0xd6000000) /* BR, BLR, RET */
-        return with_field(word, 5, JUMP_REGISTER);
+    if ((word & 0xfe000000) == 0xd6000000) /* BR, BLR, RET, and those that authenticate; RETAA has no register */
+        return field(word, 5) == 31 && word & 0x800 ? word : with_field(word, 5, JUMP_REGISTER);
     return (word & 0xff00001f) | skip << 5;
 }
 
@@ -291,6 +286,17 @@ static uint32_t random_word(const struct a64_row *row, unsigned at, unsigned n, 
     return NOP;
 }
 
+/** Fit for the company of another row. Not what emulators do not have, or what they have but cannot be compared by: a sequence with
+    one of those is compared by nothing. */
+static bool is_sociable(const struct a64_row *row)
+{
+    static const char *const apart[] = {"PAC", "AUT", "XPAC", "UDF", "BRK"};
+    for (size_t i = 0; i < sizeof apart / sizeof apart[0]; i++)
+        if (strncmp(row->name, apart[i], strlen(apart[i])) == 0)
+            return false;
+    return row->feature != A64_FEAT_PAUTH && row->feature != A64_FEAT_MOPS && row->feature != A64_FEAT_CSSC && row_is_usable(row);
+}
+
 /** For the company of a row under test: half of it is integer data processing, a quarter loads and stores. */
 static const struct a64_row *random_row(uint64_t *random)
 {
@@ -300,8 +306,7 @@ static const struct a64_row *random_row(uint64_t *random)
         struct a64_encoding e;
         a64_parse_pattern(row->pattern, &e);
         bool integer = (e.value & 0x1c000000) == 0x10000000 || (e.value & 0x0e000000) == 0x0a000000;
-        bool ends = strcmp(row->name, "UDF") == 0 || strcmp(row->name, "BRK") == 0;
-        if (row_is_usable(row) && !ends && (kind == 3 || (kind == 2 ? is_memory(e.value) : integer)))
+        if (is_sociable(row) && (kind == 3 || (kind == 2 ? is_memory(e.value) : integer)))
             return row;
     }
 }
@@ -330,11 +335,56 @@ static void unmix_exclusives(struct sequence *s, unsigned subject)
             s->words[i] = NOP;
 }
 
+/**
+ * In front of a load or branch that authenticates, where there is room: the signing of its pointer, and before that, for a
+ * branch, the pointer.
+ */
+static void sign_pointer(struct sequence *s, unsigned subject, const char *row)
+{
+    const uint32_t move = 0x91000000 | JUMP_REGISTER << 5; /* ADD Xd, x27, #0 */
+    const uint32_t pac = 0xdac10000, pac_zero = 0xdac123e0;
+    uint32_t word = s->words[subject], key_b = word & 0x400;
+    if (subject < 2)
+        return;
+    if (strcmp(row, "LDRA") == 0) {
+        s->words[subject - 1] = pac_zero | 0x800 | (word >> 23 & 1) << 10 | field(word, 5);
+    } else if (strcmp(row, "RETA") == 0) {
+        s->words[subject - 2] = move | 30;
+        s->words[subject - 1] = key_b ? 0xd503237f : 0xd503233f; /* PACIBSP, PACIASP */
+    } else {
+        bool zero = !(word & 1u << 24);
+        s->words[subject - 2] = move | SIGNED_REGISTER;
+        s->words[subject - 1] = (zero ? pac_zero : pac | field(word, 0) << 5) | key_b | SIGNED_REGISTER;
+        s->words[subject] = with_field(word, 5, SIGNED_REGISTER);
+    }
+}
+
+/** A memory copy or set is three instructions, and nothing may branch into their middle. */
+static void complete_copy(struct sequence *s, unsigned subject, uint64_t *random)
+{
+    uint32_t word = s->words[subject], luck = next_random(random);
+    bool set = (word & 0x3fe00400) == 0x19c00400, forward = !(word & 1u << 26);
+    const unsigned stage = set ? 14 : 22;
+    if (s->n < 3)
+        s->n = 3;
+    if (subject > s->n - 3)
+        subject = s->n - 3;
+    for (unsigned i = 0; i < subject; i++)
+        if (is_branch(s->words[i]))
+            s->words[i] = NOP;
+    word = with_field(word, 0, forward && !set ? COPY_REGISTER : luck & 1);
+    word = with_field(word, 16, set ? 6 + (luck >> 1) % 5 : 2 + (luck >> 1 & 1));
+    word = with_field(word, 5, 20 + (luck >> 8 & 3)) & ~(3u << stage);
+    for (uint32_t i = 0; i < 3; i++)
+        s->words[subject + i] = word | i << stage;
+}
+
 void finish_sequence(struct sequence *s)
 {
-    s->words[s->n] = 0xd1000400 | LOOP_REGISTER << 5 | LOOP_REGISTER;                 /* SUB x28, x28, #1 */
+    memset(s->words + s->n, 0, sizeof s->words - s->n * sizeof s->words[0]);
+    s->words[s->n] = 0xd1000400 | LOOP_REGISTER << 5 | LOOP_REGISTER;               /* SUB x28, x28, #1 */
     s->words[s->n + 1] = 0xb5000000 | (-(s->n + 1) & 0x7ffff) << 5 | LOOP_REGISTER; /* CBNZ x28, start */
-    s->words[s->n + 2] = 0xd4200000;                                                  /* BRK */
+    s->words[s->n + 2] = 0xd4200000;                                                /* BRK */
 }
 
 void random_sequence(struct sequence *s, const struct a64_row *row, unsigned length, uint64_t *random)
@@ -348,5 +398,11 @@ void random_sequence(struct sequence *s, const struct a64_row *row, unsigned len
     if (is_exclusive(word) && !(word & 1u << 22) && subject > 0 && !one_in(random, 4))
         s->words[subject - 1] = exclusive_load(word, random);
     unmix_exclusives(s, subject);
+    if (row->feature == A64_FEAT_MOPS)
+        complete_copy(s, subject, random);
+    static const char *const authenticating[] = {"LDRA", "RETA", "BRAZ", "BLRAZ", "BRA", "BLRA"};
+    for (unsigned i = 0; i < sizeof authenticating / sizeof authenticating[0]; i++)
+        if (strcmp(row->name, authenticating[i]) == 0 && !one_in(random, 4))
+            sign_pointer(s, subject, row->name);
     finish_sequence(s);
 }

@@ -3,9 +3,9 @@
  * Random A64 programs: 1 to 20 instructions drawn from the decode table, in a loop that runs one to four times, and states to
  * start them in. Everything is a function of a seed.
  *
- * Register conventions keep programs from wandering off: X0..X5 and SP point into RAM, X20..X23 are small (index registers),
- * X24 and X25 hold valid values for FPCR and FPSR, X27 the address of a later instruction (indirect branches), X28 counts the
- * loop. No instruction writes X24, X25, X27, X28. All branches lead forward.
+ * Register conventions keep programs from wandering off: X0..X5 and SP point into RAM, X4 farther down than
+ * the others, X20..X23 are small (index registers), X24 and X25 hold valid values for FPCR and FPSR, X27 the address of a later
+ * instruction (indirect branches), X28 counts the loop. No instruction writes X24, X25, X27, X28. All branches lead forward.
  */
 #ifndef DRAGOMAN_TESTS_RANDOM_GENERATE_H
 #define DRAGOMAN_TESTS_RANDOM_GENERATE_H
@@ -16,7 +16,8 @@
 #include "frontend/a64/decode.h"
 #include "tests/random/exchange.h"
 
-enum { BODY_MAX = 20, FPCR_REGISTER = 24, FPSR_REGISTER = 25, JUMP_REGISTER = 27, LOOP_REGISTER = 28 };
+enum { BODY_MAX = 20 };
+enum { COPY_REGISTER = 4, FPCR_REGISTER = 24, FPSR_REGISTER = 25, SIGNED_REGISTER = 26, JUMP_REGISTER = 27, LOOP_REGISTER = 28 };
 #define NOP 0xd503201fu
 
 struct sequence {
@@ -25,9 +26,6 @@ struct sequence {
 };
 
 uint32_t next_random(uint64_t *random);
-/** The features of the CPUs here (mask of 1 << enum a64_feature): without those that the emulator lacks, or whose results depend
-    on its keys or clock. */
-uint64_t tested_features(void);
 /** Whether the row may be drawn: translated, of a feature that is there, and a function of the state alone. */
 bool row_is_usable(const struct a64_row *row);
 /** A sequence of `length` instructions, 0 for a random number of them, one of which is the row's. */

@@ -132,8 +132,8 @@ int main(void)
     while (transfer_in(&request, sizeof request)) {
         /* Emulators notice changed code by its protection. */
         mprotect(code, CODE_BYTES, PROT_READ | PROT_WRITE);
-        memcpy(code, request.words, 4 * request.nwords);
-        __builtin___clear_cache(code, (char *)code + 4 * request.nwords);
+        memcpy(code, request.words, sizeof request.words);
+        __builtin___clear_cache(code, (char *)code + sizeof request.words);
         mprotect(code, CODE_BYTES, PROT_READ | PROT_EXEC);
         next_state = 0;
         __asm__ volatile("udf #0" : : : "memory");

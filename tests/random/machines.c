@@ -12,14 +12,14 @@
 const char *const machine_names[MACHINES] = {"reference", "blocks", "regions", "interpreter"};
 
 static struct a64_cpu *running; /* for the signal handler */
-static int running_signal;
+static int running_signal, running_code;
 
 static void on_fault(int sig, siginfo_t *info, void *context)
 {
     if (running) {
         enum engine_fault_result result = engine_fault(&running->cpu, sig, (uint64_t)info->si_addr, context);
         if (result == ENGINE_FAULT_RECOVERED)
-            running_signal = sig;
+            running_signal = sig, running_code = info->si_code;
         if (result != ENGINE_FAULT_NOT_OURS)
             return;
     }
@@ -28,17 +28,17 @@ static void on_fault(int sig, siginfo_t *info, void *context)
 
 static const uint8_t *fetch(void *opaque, uint64_t pc, uint64_t *end)
 {
-    const struct machines *m = opaque;
-    if (pc < CODE_BASE || pc >= CODE_BASE + 4 * m->code_words)
+    (void)opaque;
+    if (pc < CODE_BASE || pc >= CODE_BASE + sizeof(uint32_t) * WORDS_MAX)
         return NULL;
-    *end = CODE_BASE + 4 * m->code_words;
+    *end = CODE_BASE + sizeof(uint32_t) * WORDS_MAX;
     return (const uint8_t *)pc;
 }
 
 static bool create_machine(struct machines *m, unsigned number, char error[256])
 {
     const struct host_backend *backend = number == INTERPRETER ? &backend_interp : &backend_x86_64;
-    struct engine_memory memory = {.fetch = fetch, .opaque = m};
+    struct engine_memory memory = {.fetch = fetch};
     struct engine_options options;
     if (backend->missing()) {
         snprintf(error, 256, "this host lacks %s", backend->missing());
@@ -62,7 +62,7 @@ static bool create_machine(struct machines *m, unsigned number, char error[256])
         snprintf(error, 256, "no memory for a CPU");
         return false;
     }
-    a64_cpu_reset(m->cpus[number], tested_features());
+    a64_cpu_reset(m->cpus[number], a64_features_supported());
     return true;
 }
 
@@ -118,8 +118,7 @@ void machines_destroy(struct machines *m)
 
 void machines_load(struct machines *m, const struct sequence *s)
 {
-    m->code_words = s->n + 3;
-    memcpy(m->code, s->words, 4 * m->code_words);
+    memcpy(m->code, s->words, sizeof s->words);
     for (unsigned i = 0; i < MACHINES; i++)
         engine_invalidate(m->engines[i], CODE_BASE, CODE_BASE + CODE_BYTES);
 }
@@ -131,6 +130,9 @@ static uint32_t signal_of(enum cpu_trap trap)
     case TRAP_UNDEFINED: return SIGILL;
     case TRAP_FETCH: return SIGSEGV;
     case TRAP_ALIGN_PC: return SIGBUS;
+    case TRAP_ALIGN_DATA: return SIGBUS;
+    case TRAP_ALIGN_SP: return SIGBUS;
+    case TRAP_DATA: return SIGSEGV;
     case TRAP_FAULT: return (uint32_t)running_signal;
     default: return 1000 + trap;
     }
@@ -151,8 +153,11 @@ void machine_run(struct machines *m, unsigned number, const struct state *start,
     a64_write_fpsr(cpu, start->fpsr);
     cpu->excl_address = A64_EXCL_NONE;
     cpu->pstate = 0;
+    cpu->tagged = 0;
     running = cpu;
     enum cpu_trap trap = engine_run(&cpu->cpu);
+    if (trap == TRAP_FAULT && running_code == SI_KERNEL && a64_cpu_use_tags(cpu))
+        trap = engine_run(&cpu->cpu); /* the first tagged address */
     running = NULL;
     *s = (struct state){.sp = cpu->sp, .pc = cpu->cpu.pc, .tpidr = cpu->tpidr_el0, .nzcv = a64_read_nzcv(cpu),
                         .fpcr = cpu->fpcr, .fpsr = a64_read_fpsr(cpu), .signal = signal_of(trap), .pstate = cpu->pstate};

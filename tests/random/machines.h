@@ -21,7 +21,6 @@ struct machines {
     uint32_t *code;       /* writable */
     uint64_t *ram;        /* at RAM_BASE */
     uint64_t *initial_ram;
-    unsigned code_words;
 };
 
 /** False with a message in `error`. One a process: the guest's addresses are fixed, and signal handlers are installed. */
