@@ -23,7 +23,8 @@ enum coverage {
     COVERAGE_COUNT
 };
 static const char *const coverage_names[COVERAGE_COUNT] = {
-    "exception", "inline", "inline; helper with FPCR.FZ, DN, FZ16 or AHP", "helper on a rare path", "helper", "not translated"};
+    "exception", "inline",        "inline; helper with FPCR.FZ, DN, FZ16 or AHP", "helper on a rare path",
+    "helper",    "not translated"};
 
 enum { COVERAGE_WORDS = 64 };
 
@@ -52,16 +53,17 @@ static inline enum coverage ir_coverage(const struct ir *ir)
         for (uint32_t k = ir->blocks[i].first; k < ir->blocks[i].end; k++) {
             const struct ir_insn *insn = &ir->insns[k];
             bool undefined = insn->op == IR_EXIT_TRAP && insn->mode != TRAP_CACHE && insn->mode != TRAP_RESYNC;
-            enum coverage here = insn->op == IR_CALL                          ? i ? COVERAGE_RARE_HELPER : COVERAGE_HELPER
+            enum coverage here = insn->op == IR_CALL               ? i ? COVERAGE_RARE_HELPER : COVERAGE_HELPER
                                  : (ir_leaves(insn) && !undefined) ? COVERAGE_INLINE
-                                                                              : COVERAGE_TRAP;
+                                                                   : COVERAGE_TRAP;
             if (here > result)
                 result = here;
         }
     return result;
 }
 
-static inline enum coverage word_coverage(struct builder *b, struct ir *ir, struct a64_cpu *cpu, uint32_t word, bool exact)
+static inline enum coverage word_coverage(struct builder *b, struct ir *ir, struct a64_cpu *cpu, uint32_t word,
+                                          bool exact)
 {
     const uint64_t pc = 0x10000;
     a64_write_fpcr(cpu, exact ? 1u << 24 | 1u << 25 : 0);

@@ -2,9 +2,9 @@
 /*
  * Instruction words, and what the A64 decode table says they are: for disassembly.py.
  *
- *   a64_words WORDS ROWS SEED COUNT     writes COUNT random words, and half of that near the rows of the table, to WORDS
- *                                       (binary), and a line "WORD NAME" ("-": unallocated) for each to ROWS
- *   a64_words --all                     decodes all 2^32 words, in two processes; prints how many are allocated
+ *   a64_words WORDS ROWS SEED COUNT     writes COUNT random words, and half of that near the rows of the table, to
+ * WORDS (binary), and a line "WORD NAME" ("-": unallocated) for each to ROWS a64_words --all decodes all 2^32 words, in
+ * two processes; prints how many are allocated
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -66,8 +66,8 @@ static bool decode_half(uint32_t half)
         if (row && !is_of(&encodings[row - a64_rows], word) && wrong++ < 10)
             printf("%08x is no %s\n", word, row->name);
     }
-    printf("%08x to %08x: %llu allocated, %llu wrong\n", half << 31, half << 31 | 0x7fffffff, (unsigned long long)allocated,
-           (unsigned long long)wrong);
+    printf("%08x to %08x: %llu allocated, %llu wrong\n", half << 31, half << 31 | 0x7fffffff,
+           (unsigned long long)allocated, (unsigned long long)wrong);
     free(encodings);
     return encodings && !wrong;
 }

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""The A64 decode table against binutils' disassembler: random words and words near the table's rows must be allocated for both or
-for neither, under the same mnemonic. What may differ is listed here with the reason; the rest is printed and counted.
+"""The A64 decode table against binutils' disassembler: random words and words near the table's rows must be allocated
+for both or for neither, under the same mnemonic. What may differ is listed here with the reason; the rest is printed.
 
     tests/disassembly.py [--build FOLDER] [--count N] [--seed N]
 """
@@ -14,13 +14,13 @@ objdump = os.environ.get('GUEST_OBJDUMP', 'aarch64-linux-gnu-objdump')
 NOT_HERE = [
     (0x1e000000, 0x04000000, '', 'SVE'),
     (0x1e000000, 0x00000000, '', 'SME'),
-    (0xffc00000, 0xd5000000, 'msr|mrs|sys|sysl|dc|ic|dsb|smst|tcommit|at|tlbi|cfp|cpp|dvp', 'system registers and operations that EL0 lacks'),
+    (0xffc00000, 0xd5000000, 'msr|mrs|sys|dc|ic|dsb|smst|at|tlbi|cfp|cpp|dvp', 'system registers that EL0 lacks'),
     (0, 0, 'addg|subg|subps?|gmi|irg|ldg|stg|st2g|stz2?g|stgp|setg', 'FEAT_MTE'),
     (0, 0, 'bc\\.', 'FEAT_HBC'),
     (0, 0, 'tcancel|tstart|ttest|tcommit', 'FEAT_TME'),
     (0, 0, 'ld64b|st64b', 'FEAT_LS64'),
-    (0x9f40e400, 0x0e40e400, 'fml[as]l', 'FMLAL with size<0> = 1 is UNDEFINED (C7.2.113)'),
-    (0x9f40c400, 0x0e40c400, 'fml[as]l', 'FMLAL with size<0> = 1 is UNDEFINED (C7.2.113)'),
+    (0x9f40e400, 0x0e40e400, 'fml[as]l', 'FMLAL, FMLSL with sz = 1 are UNDEFINED'),
+    (0x9f40c400, 0x0e40c400, 'fml[as]l', 'FMLAL, FMLSL with sz = 1 are UNDEFINED'),
 ]
 # Allocated here only: rows and the reason.
 ONLY_HERE = [
@@ -28,8 +28,8 @@ ONLY_HERE = [
     ('CPYF?[PME]|SET[PME]', 'CONSTRAINED UNPREDICTABLE: two of the registers are one, or X31'),
     ('LDPSW.*|LDN?P.*', 'CONSTRAINED UNPREDICTABLE: a pair of one register'),
 ]
-# Mnemonics that rows whose names they do not begin with may have: those without one of their own, and letters in between.
-ALIASES = 'hint|sys|(pac|aut)[id][ab]z|bl?ra[ab]z'
+# Mnemonics that do not begin with their row's name.
+ALIASES = 'hint|sys|(pac|aut)[id]z[ab]|bl?ra[ab]z'
 
 
 def is_listed_there(word, mnemonic):
@@ -58,7 +58,8 @@ def main():
     different, total = collections.defaultdict(list), 0
     with tempfile.TemporaryDirectory() as folder:
         words, rows = os.path.join(folder, 'words'), os.path.join(folder, 'rows')
-        subprocess.run([os.path.join(args.build, 'tests', 'a64_words'), words, rows, str(args.seed), str(args.count)], check=True)
+        program = os.path.join(args.build, 'tests', 'a64_words')
+        subprocess.run([program, words, rows, str(args.seed), str(args.count)], check=True)
         process = subprocess.Popen([objdump, '-M', 'no-aliases', '-z', '-D', '-b', 'binary', '-m', 'aarch64', words],
                                    stdout=subprocess.PIPE, text=True)
         with open(rows) as table:

@@ -42,7 +42,8 @@ static void test_advertised_is_translated(void **state)
 /** Rows that only trap: the exceptions, and what EL0 may not do. */
 static void test_exceptions(void **state)
 {
-    static const char *const trapping[] = {"SVC", "HVC", "SMC", "BRK", "HLT", "DCPS1", "DCPS2", "DCPS3", "UDF", "ERET", "ERETA", "DRPS"};
+    static const char *const trapping[] = {"SVC",   "HVC",   "SMC", "BRK",  "HLT",   "DCPS1",
+                                           "DCPS2", "DCPS3", "UDF", "ERET", "ERETA", "DRPS"};
     const enum coverage *states = *state;
     for (size_t i = 0; i < a64_row_count; i++) {
         bool traps = false;
@@ -56,7 +57,8 @@ static void test_exceptions(void **state)
 /** No helper in integer code, loads and stores, branches, atomics; system registers apart. */
 static void test_hot_is_inline(void **state)
 {
-    static const char *const files[] = {"a64_imm.inc", "a64_reg.inc", "a64_branch.inc", "a64_loadstore.inc", "a64_atomic.inc"};
+    static const char *const files[] = {"a64_imm.inc", "a64_reg.inc", "a64_branch.inc", "a64_loadstore.inc",
+                                        "a64_atomic.inc"};
     const enum coverage *states = *state;
     for (size_t i = 0; i < a64_row_count; i++)
         for (size_t k = 0; k < sizeof files / sizeof files[0]; k++)

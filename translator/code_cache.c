@@ -12,6 +12,11 @@
 
 #define PAGE 4096u
 #define PERMANENT_ALIGN 64u
+/* Of a 32-bit displacement, with some room to spare. */
+#define CODE_CACHE_REACH ((size_t)2047 << 20)
+/* Pages come in runs, which costs a fraction of a page fault for each. */
+#define POPULATE_AHEAD (16u << 10)
+#define POPULATE_STEP (64u << 10)
 
 static size_t round_up(size_t value, size_t to)
 {
@@ -51,7 +56,15 @@ struct code_cache *code_cache_create(size_t size, char error[256])
     }
     /* Sized for regions of the least size; pages that are never written cost nothing. */
     size_t arrays = round_up(size / CODE_CACHE_MIN_REGION * sizeof(struct region *), PAGE);
-    void *rx = mmap(NULL, size, PROT_READ | PROT_EXEC, MAP_SHARED, fd, 0);
+    size_t near = size * CODE_CACHE_NEAR;
+    if (near > CODE_CACHE_REACH - size)
+        near = CODE_CACHE_REACH - size;
+    void *place = mmap(NULL, size + near, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    if (place == MAP_FAILED) { /* near memory is a luxury */
+        near = 0;
+        place = NULL;
+    }
+    void *rx = mmap(place, size, PROT_READ | PROT_EXEC, MAP_SHARED | (place ? MAP_FIXED : 0), fd, 0);
     void *rw = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
     void *regions = mmap(NULL, arrays, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
     int saved = errno;
@@ -59,7 +72,9 @@ struct code_cache *code_cache_create(size_t size, char error[256])
     if (rx == MAP_FAILED || rw == MAP_FAILED || regions == MAP_FAILED) {
         snprintf(error, 256, "code cache: cannot map %zu KiB of code memory (is executable memory forbidden here?): %s",
                  size >> 10, strerror(saved));
-        if (rx != MAP_FAILED)
+        if (place)
+            munmap(place, size + near);
+        else if (rx != MAP_FAILED)
             munmap(rx, size);
         if (rw != MAP_FAILED)
             munmap(rw, size);
@@ -72,9 +87,22 @@ struct code_cache *code_cache_create(size_t size, char error[256])
     cache->rw = rw;
     cache->rx_to_rw = (ptrdiff_t)((uintptr_t)rw - (uintptr_t)rx);
     cache->size = size;
+    cache->near_size = near;
     cache->region_arrays = regions;
     cache->region_arrays_size = arrays;
     return cache;
+}
+
+/** What is written next, at `used`, and some more, will not fault any more. Returns how far that is known. */
+static size_t populate(uint8_t *start, size_t populated, size_t used, size_t size)
+{
+    size_t want = used + POPULATE_AHEAD + POPULATE_STEP < size ? used + POPULATE_AHEAD + POPULATE_STEP : size;
+    uintptr_t from = ((uintptr_t)start + populated) & ~(uintptr_t)(PAGE - 1);
+    uintptr_t to = ((uintptr_t)start + want) & ~(uintptr_t)(PAGE - 1);
+
+    if (to > from)
+        (void)madvise((void *)from, to - from, MADV_POPULATE_WRITE); /* an old kernel does not know it: then they fault */
+    return want;
 }
 
 /* ---- memory of a chunk's regions ------------------------------------------------------------------------------------------- */
@@ -114,8 +142,15 @@ void *code_cache_memory(struct code_cache *cache, size_t size)
 {
     struct code_chunk *chunk = &cache->chunks[cache->current];
     struct cache_memory *memory = chunk->memory;
+    struct near_memory *near = &chunk->near;
 
     size = round_up(size, 8);
+    if (near->size - near->used >= size) {
+        if (near->populated < near->size && near->used + size + POPULATE_AHEAD > near->populated)
+            near->populated = populate(near->start, near->populated, near->used + size, near->size);
+        near->used += size;
+        return near->start + near->used - size;
+    }
     if (!memory || memory->size - memory->used < size)
         memory = memory_add(chunk, size);
     memory->used += size;
@@ -130,7 +165,7 @@ void code_cache_destroy(struct code_cache *cache)
         return;
     for (unsigned i = 0; i < CODE_CACHE_CHUNKS; i++)
         memory_free(&cache->chunks[i]);
-    munmap((void *)cache->rx, cache->size);
+    munmap((void *)cache->rx, cache->size + cache->near_size);
     munmap(cache->rw, cache->size);
     munmap(cache->region_arrays, cache->region_arrays_size);
     free(cache);
@@ -151,35 +186,19 @@ static void divide_into_chunks(struct code_cache *cache)
 {
     /* On a page of its own: code and stubs do not share the pages that are rewritten. */
     uint32_t start = (uint32_t)round_up(cache->permanent_used, PAGE);
-    uint32_t size = ((uint32_t)cache->size - start) / CODE_CACHE_CHUNKS & ~(CODE_CACHE_ALIGN * 4u - 1);
+    uint32_t size = ((uint32_t)cache->size - start) / CODE_CACHE_CHUNKS & ~(CODE_CACHE_HOT_ALIGN * 4u - 1);
     struct region **regions = cache->region_arrays;
+    size_t near = cache->near_size / CODE_CACHE_CHUNKS & ~(size_t)(PAGE - 1);
 
     for (unsigned i = 0; i < CODE_CACHE_CHUNKS; i++) {
         cache->chunks[i] = (struct code_chunk){
             .start = start + i * size,
             .size = size,
             .regions = regions + (size_t)i * (size / CODE_CACHE_MIN_REGION),
+            .near = {.start = (uint8_t *)(uintptr_t)cache->rx + cache->size + i * near, .size = near},
         };
     }
     cache->permanent_closed = true;
-}
-
-#define POPULATE_AHEAD (16u << 10)
-#define POPULATE_STEP (64u << 10)
-
-/** Pages come in runs, which costs a fraction of a page fault for each; and the executable mapping finds them there. */
-static void populate(struct code_cache *cache, struct code_chunk *chunk)
-{
-    uint32_t want = chunk->used + POPULATE_AHEAD + POPULATE_STEP;
-
-    if (want > chunk->size)
-        want = chunk->size;
-    uintptr_t from = (uintptr_t)cache->rw + chunk->start + chunk->populated, to = (uintptr_t)cache->rw + chunk->start + want;
-    from &= ~(uintptr_t)(PAGE - 1);
-    to &= ~(uintptr_t)(PAGE - 1);
-    if (to > from)
-        (void)madvise((void *)from, to - from, MADV_POPULATE_WRITE); /* an old kernel does not know it: then they fault */
-    chunk->populated = want;
 }
 
 uint32_t code_cache_space(struct code_cache *cache, uint8_t **rw, const uint8_t **rx)
@@ -188,10 +207,18 @@ uint32_t code_cache_space(struct code_cache *cache, uint8_t **rw, const uint8_t 
         divide_into_chunks(cache);
     struct code_chunk *chunk = &cache->chunks[cache->current];
     if (chunk->populated < chunk->size && chunk->used + POPULATE_AHEAD > chunk->populated)
-        populate(cache, chunk);
+        chunk->populated = (uint32_t)populate(cache->rw + chunk->start, chunk->populated, chunk->used, chunk->size);
     *rw = cache->rw + chunk->start + chunk->used;
     *rx = cache->rx + chunk->start + chunk->used;
     return chunk->size - chunk->used;
+}
+
+void code_cache_align(struct code_cache *cache, uint32_t align)
+{
+    struct code_chunk *chunk = &cache->chunks[cache->current];
+    uint32_t used = (uint32_t)round_up(chunk->used, align);
+
+    chunk->used = used < chunk->size ? used : chunk->size;
 }
 
 void code_cache_commit(struct code_cache *cache, struct region *region, uint32_t size)
@@ -224,6 +251,7 @@ void code_cache_advance(struct code_cache *cache)
     chunk->used = 0;
     chunk->list = NULL;
     memory_free(chunk);
+    chunk->near.used = 0;
     cache->current = (cache->current + 1) % CODE_CACHE_CHUNKS;
 }
 
@@ -232,7 +260,7 @@ uint32_t code_cache_largest(const struct code_cache *cache)
     return cache->permanent_closed
                ? cache->chunks[0].size
                : (uint32_t)(cache->size - round_up(cache->permanent_used, PAGE)) / CODE_CACHE_CHUNKS &
-                     ~(CODE_CACHE_ALIGN * 4u - 1);
+                     ~(CODE_CACHE_HOT_ALIGN * 4u - 1);
 }
 
 struct region *code_cache_find(const struct code_cache *cache, const void *address)

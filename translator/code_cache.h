@@ -5,13 +5,14 @@
  * byte, rw address = rx address + rx_to_rw. All addresses that leave this module without a name that says otherwise are
  * executable-mapping addresses.
  *
- *   +-----------+---------+---------+-- --+---------+
- *   | permanent | chunk 0 | chunk 1 |  …  | chunk 7 |
- *   +-----------+---------+---------+-- --+---------+
+ *   +-----------+---------+---------+-- --+---------+ - - - - - - - - +
+ *   | permanent | chunk 0 | chunk 1 |  …  | chunk 7 |   near memory   |
+ *   +-----------+---------+---------+-- --+---------+ - - - - - - - - +
  *
  * The permanent area at the start holds a backend's fixed stubs; it is closed by the first region. The rest is divided into
  * chunks that are filled in turn. When the next chunk is needed and still holds regions, the engine evicts that chunk as
- * a whole (link.c); so the cache never fills up, it forgets what is oldest.
+ * a whole (link.c); so the cache never fills up, it forgets what is oldest. Near memory is ordinary memory behind the executable
+ * mapping; each chunk has a part of it for the data of its regions.
  *
  * Threads: allocation happens under the engine's lock. code_cache_contains() and code_cache_find() take no lock and are
  * async-signal-safe; they may be called by a thread that runs translated code, because a chunk is only emptied while no
@@ -31,10 +32,18 @@ struct region;
 #define CODE_CACHE_CHUNKS 8
 #define CODE_CACHE_MIN_SIZE (256u << 10)
 #define CODE_CACHE_MAX_SIZE (1024u << 20) /* so that a 32-bit displacement reaches from anywhere to anywhere */
-#define CODE_CACHE_ALIGN 16               /* of a region's code */
+#define CODE_CACHE_ALIGN 4                /* of a region's code */
+#define CODE_CACHE_HOT_ALIGN 16           /* of a hot region's */
+#define CODE_CACHE_NEAR 3                 /* bytes of near memory for each byte of code */
 #define CODE_CACHE_MIN_REGION 32          /* bytes a region takes at least */
 
 struct cache_memory;
+
+/* Memory for a chunk's regions, right behind the executable mapping, so that code reaches it with a 32-bit displacement. */
+struct near_memory {
+    uint8_t *start;
+    size_t size, used, populated; /* bytes */
+};
 
 struct code_chunk {
     uint32_t start, size;    /* offsets from the start of the cache; bytes */
@@ -43,12 +52,14 @@ struct code_chunk {
     uint32_t nregions;       /* published with release order: entries below it are complete */
     struct region **regions; /* in ascending order of address */
     struct region *list;     /* the same regions, linked by region.chunk_next, newest first */
-    struct cache_memory *memory; /* what code_cache_memory() gives out is in these blocks, the newest first */
+    struct near_memory near;     /* what code_cache_memory() gives out is in here, */
+    struct cache_memory *memory; /* or, when that is full, in these blocks, the newest first */
 };
 
 struct code_cache {
     const uint8_t *rx;
     uint8_t *rw;
+    size_t near_size; /* bytes of near memory, which begins at rx + size */
     ptrdiff_t rx_to_rw; /* rw - rx */
     size_t size;
     uint32_t permanent_used;
@@ -77,10 +88,13 @@ bool code_cache_alloc_permanent(struct code_cache *cache, uint32_t size, uint8_t
 
 /** Space left in the chunk being filled; *rw, *rx: where it begins (CODE_CACHE_ALIGN-aligned). Nothing is taken yet. */
 uint32_t code_cache_space(struct code_cache *cache, uint8_t **rw, const uint8_t **rx);
+/** The next region begins at a multiple of `align`, a power of two. */
+void code_cache_align(struct code_cache *cache, uint32_t align);
 /** Takes `size` bytes (at least 1) at the place that code_cache_space() told, for `region`, and makes them findable. */
 void code_cache_commit(struct code_cache *cache, struct region *region, uint32_t size);
 /** `size` bytes of memory for what belongs to the regions of the chunk being filled: it lasts until that chunk is emptied, and
-    is never freed singly. 8-byte aligned, not cleared. Never fails: memory exhaustion ends the process with a message. */
+    is never freed singly. 8-byte aligned, not cleared; near to the code, as a rule. Never fails: memory exhaustion ends the process
+    with a message. */
 void *code_cache_memory(struct code_cache *cache, size_t size);
 /** The chunk after the one being filled. */
 struct code_chunk *code_cache_next(struct code_cache *cache);

@@ -197,8 +197,10 @@ static bool compile(struct engine *engine, struct translation *t, bool profile)
 {
     uint8_t *rw;
     const uint8_t *rx;
-    uint32_t space = code_cache_space(engine->cache, &rw, &rx);
 
+    if (t->region.hot)
+        code_cache_align(engine->cache, CODE_CACHE_HOT_ALIGN);
+    uint32_t space = code_cache_space(engine->cache, &rw, &rx);
     if (!engine->backend->compile(engine->backend_state, &engine->ir, &t->region, rw, rx, space, profile))
         return false;
     uint32_t size = t->region.code ? t->region.code_size : ir_size(&engine->ir);

@@ -122,6 +122,28 @@ static inline void x_lea(struct assembler *a, unsigned w, unsigned dst, struct a
 {
     asm_rm(a, X86_OP(X86_MAP_1, X86_NP, 0x8d) | X86_WIDE(w), dst, &mem, 0);
 }
+/** The executable address is near enough to be reached from code that is emitted here. */
+static inline bool x_reaches(const struct assembler *a, const void *address)
+{
+    intptr_t distance = (intptr_t)((uintptr_t)address - ((uintptr_t)a->rx + asm_offset(a)));
+    return distance > INT32_MIN + 64 && distance < INT32_MAX - 64;
+}
+/** ModRM and displacement of the operand at an address that x_reaches(); `imm_bytes` follow. */
+static inline void x_modrm_near(struct assembler *a, unsigned reg, const void *address, unsigned imm_bytes)
+{
+    asm_u8(a, (reg & 7) << 3 | 5);
+    asm_u32(a, (uint32_t)((uintptr_t)address - ((uintptr_t)a->rx + asm_offset(a) + 4 + imm_bytes)));
+}
+/** dst = address, in as few bytes as possible. */
+static inline void x_address(struct assembler *a, unsigned dst, const void *address)
+{
+    if ((uintptr_t)address <= UINT32_MAX || !x_reaches(a, address)) {
+        x_mov_imm(a, dst, (uintptr_t)address);
+        return;
+    }
+    asm_legacy_prefix(a, X86_OP(X86_MAP_1, X86_NP, 0x8d) | X86_W, dst, 0, 0, false);
+    x_modrm_near(a, dst, address, 0);
+}
 static inline void x_shift_imm(struct assembler *a, enum shift op, unsigned w, unsigned dst, unsigned count)
 {
     asm_rr(a, X86_OP(X86_MAP_1, X86_NP, 0xc1) | X86_WIDE(w), op, dst);

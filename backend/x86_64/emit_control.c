@@ -63,7 +63,7 @@ static void emit_link_stub(struct emit *e, const struct later *l)
 {
     struct code_exit *exit = &e->region->exits[l->data];
     exit->stub_offset = asm_offset(&e->as);
-    x_mov_imm(&e->as, RAX, (uintptr_t)exit);
+    x_address(&e->as, RAX, exit);
     asm_patch_to(&e->as, x_jmp(&e->as), e->backend->exit_link);
 }
 
@@ -395,7 +395,7 @@ static void emit_exit_trap(struct emit *e, const struct ir_insn *insn)
 
 static void emit_poll_later(struct emit *e, const struct later *l)
 {
-    x_mov_imm(&e->as, RAX, (uintptr_t)e->as.rx + l->data);
+    x_address(&e->as, RAX, e->as.rx + l->data);
     asm_patch_to(&e->as, x_jmp(&e->as), e->backend->exit_poll);
 }
 
@@ -416,7 +416,7 @@ static void emit_guard_later(struct emit *e, const struct later *l)
     x_store(a, 8, asm_base(RBP, CPU_OFFSET(exit_site)), T0);
     x_store_imm(a, 4, asm_base(RBP, CPU_OFFSET(trap)), insn->mode);
     x_store_imm(a, 4, asm_base(RBP, CPU_OFFSET(trap_info)), (int32_t)insn->imm2);
-    x_mov_imm(a, RAX, (uintptr_t)a->rx + l->data);
+    x_address(a, RAX, a->rx + l->data);
     asm_patch_to(a, x_jmp(a), e->backend->exit_guard);
 }
 
@@ -523,8 +523,22 @@ void emit_control(struct emit *e, ir_ref ref)
 static void emit_hot_later(struct emit *e, const struct later *l)
 {
     (void)l;
-    x_mov_imm(&e->as, RAX, (uintptr_t)e->region);
+    x_address(&e->as, RAX, e->region);
     asm_patch_to(&e->as, x_jmp(&e->as), e->backend->exit_hot);
+}
+
+static void emit_countdown(struct emit *e)
+{
+    struct assembler *a = &e->as;
+    if (x_reaches(a, &e->region->countdown)) {
+        asm_legacy_prefix(a, X86_OP(X86_MAP_1, X86_NP, 0x83), ALU_SUB, 0, 0, false);
+        x_modrm_near(a, ALU_SUB, &e->region->countdown, 1);
+        asm_u8(a, 1);
+    } else {
+        x_mov_imm(a, RAX, (uintptr_t)&e->region->countdown);
+        x_alu_imm(a, ALU_SUB, 0, asm_at(asm_base(RAX, 0)), 1);
+    }
+    emit_later_jcc(e, JS, emit_hot_later, IR_NONE);
 }
 
 static void lay_out(struct emit *e)
@@ -578,11 +592,8 @@ void emit_control_begin(struct emit *e, bool profile)
     }
     c->njumps = 0;
     lay_out(e);
-    if (profile) {
-        x_mov_imm(&e->as, RAX, (uintptr_t)&e->region->countdown);
-        x_alu_imm(&e->as, ALU_SUB, 0, asm_at(asm_base(RAX, 0)), 1);
-        emit_later_jcc(e, JS, emit_hot_later, IR_NONE);
-    }
+    if (profile)
+        emit_countdown(e);
 }
 
 void emit_block_start(struct emit *e, uint32_t block)

@@ -187,9 +187,9 @@ void a64_cpu_reset(struct a64_cpu *cpu, uint64_t features)
 /* ---- translation ------------------------------------------------------------------------------------------------- */
 
 /**
- * CheckSPAlignment() (Arm ARM DDI 0487, D1.3.10): Linux has it on for EL0. Code is translated for an SP that is a multiple of
- * 16, or for one that is not, where each access relative to it traps. So nothing needs to be checked but a new SP that
- * instructions can make change sides.
+ * CheckSPAlignment() (Arm ARM DDI 0487, D1.3.10): Linux has it on for EL0. Code is translated for an SP that is a
+ * multiple of 16, or for one that is not, where each access relative to it traps. So nothing needs to be checked but
+ * where an instruction may make SP the other kind.
  */
 static void watch_sp(struct a64_translate *t)
 {

@@ -88,8 +88,8 @@ uint64_t a64_features_supported(void);
 /** Sets the keys of pointer authentication that `which` (bits of enum a64_pac_key) names: bits 63:0, bits 127:64. */
 void a64_cpu_set_keys(struct a64_cpu *cpu, const uint64_t keys[A64_PAC_KEY_COUNT][2], uint32_t which);
 /**
- * After a data access at a non-canonical address: makes the CPU ignore tags of addresses (TBI) from now on, which costs a little
- * with each access. False if it does already: the address is bad without its tag, too.
+ * After a data access at a non-canonical address: makes the CPU ignore tags of addresses (TBI) from now on, which costs
+ * a little with each access. False if it does already: the address is bad without its tag, too.
  */
 bool a64_cpu_use_tags(struct a64_cpu *cpu);
 /** NZCV in bits 31:28 (PSTATE layout), and back. */

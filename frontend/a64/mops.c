@@ -4,9 +4,9 @@
 #include "frontend/a64/cpu.h"
 
 /*
- * System V AMD64 ABI. Each routine counts the bytes left to do in rcx, down after the store, so that a fault anywhere between
- * mops_begin and mops_end leaves in it what was not done: the handler goes on at mops_out, which returns it. The labels
- * are hidden, the program is one object.
+ * System V AMD64 ABI. Each routine counts in rcx what is left to do, down after the store, so that after a fault anywhere
+ * between mops_begin and mops_end it holds what was not done: the handler goes on at mops_out, which returns it. The
+ * labels are hidden, the program is one object.
  */
 __asm__(".text\n"
         ".hidden mops_begin, mops_end, mops_out, mops_copy_forward, mops_copy_backward, mops_set\n"

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * What the random tests' driver (main.c, on the host) and its ARM program (guest.c, under an emulator or on a real CPU) say to
- * each other over a pair of pipes. The driver begins with the RAM_BYTES of memory that every run starts from; then each
- * struct request is answered with a struct outcome for each of its states, cut behind the last change.
+ * What the random tests' driver (main.c, on the host) and its ARM program (guest.c, under an emulator or on a real CPU)
+ * say to each other over a pair of pipes. The driver begins with the RAM_BYTES of memory that every run starts from;
+ * then each struct request is answered with a struct outcome for each of its states, cut behind the last change.
  *
  * Both sides have the same addresses: code, and RAM between guard areas that nothing can access.
  */

@@ -11,30 +11,44 @@ uint32_t next_random(uint64_t *random)
     return (uint32_t)(*random >> 32);
 }
 
-static uint64_t next_random64(uint64_t *random) { return (uint64_t)next_random(random) << 32 | next_random(random); }
+static uint64_t next_random64(uint64_t *random)
+{
+    return (uint64_t)next_random(random) << 32 | next_random(random);
+}
 
 /** True once in n. */
-static bool one_in(uint64_t *random, unsigned n) { return next_random(random) % n == 0; }
+static bool one_in(uint64_t *random, unsigned n)
+{
+    return next_random(random) % n == 0;
+}
 
 /* ---- values ------------------------------------------------------------------------------------------------------ */
 
-/* Zeros, denormals, the ends of the normal numbers, infinities, quiet and signaling NaNs; then what lies at the limits of
-   conversions: powers of two that integers end at, what the next smaller format just can and cannot hold. Signs are added. */
-static const uint16_t halves[] = {0,      1,      0x03ff, 0x0400, 0x0401, 0x7bff, 0x7c00, 0x7e00, 0x7e55, 0x7c01, 0x7dff, 0x7fff,
-                                  0x3c00, 0x3bff, 0x3c01, 0x3800, 0x3e00, 0x4100, 0x7800, 0x77ff, 0x5800, 0x5bf8, 0x1400, 0x6400};
-static const uint32_t singles[] = {
-    0,          1,          0x007fffff, 0x00800000, 0x00800001, 0x7f7fffff, 0x7f800000, 0x7fc00000, 0x7fc12345, 0x7f800001,
-    0x7fbfffff, 0x7fffffff, 0x3f800000, 0x3f7fffff, 0x3f800001, 0x3f000000, 0x3fc00000, 0x40200000, 0x4f000000, 0x4effffff,
-    0x4f800000, 0x4f7fffff, 0x5f000000, 0x5effffff, 0x5f800000, 0x477fe000, 0x477ff000, 0x477fefff, 0x33000000, 0x33000001,
-    0x38800000, 0x387fffff, 0x387fe000, 0x7f7f8000, 0x7f7fc000, 0x0c800000, 0x1fc00000, 0x5f7fffff, 0x4b000000, 0x4b7fffff};
+/* Zeros, denormals, the ends of the normal numbers, infinities, quiet and signaling NaNs; then what lies at the limits
+   of conversions: powers of two that integers end at, what the next smaller format just can and cannot hold. Signs are
+   added. */
+static const uint16_t halves[] = {0,      1,      0x03ff, 0x0400, 0x0401, 0x7bff, 0x7c00, 0x7e00,
+                                  0x7e55, 0x7c01, 0x7dff, 0x7fff, 0x3c00, 0x3bff, 0x3c01, 0x3800,
+                                  0x3e00, 0x4100, 0x7800, 0x77ff, 0x5800, 0x5bf8, 0x1400, 0x6400};
+static const uint32_t singles[] = {0,          1,          0x007fffff, 0x00800000, 0x00800001, 0x7f7fffff, 0x7f800000,
+                                   0x7fc00000, 0x7fc12345, 0x7f800001, 0x7fbfffff, 0x7fffffff, 0x3f800000, 0x3f7fffff,
+                                   0x3f800001, 0x3f000000, 0x3fc00000, 0x40200000, 0x4f000000, 0x4effffff, 0x4f800000,
+                                   0x4f7fffff, 0x5f000000, 0x5effffff, 0x5f800000, 0x477fe000, 0x477ff000, 0x477fefff,
+                                   0x33000000, 0x33000001, 0x38800000, 0x387fffff, 0x387fe000, 0x7f7f8000, 0x7f7fc000,
+                                   0x0c800000, 0x1fc00000, 0x5f7fffff, 0x4b000000, 0x4b7fffff};
+/* clang-format off */
 static const uint64_t doubles[] = {
-    0, 1, 0x000fffffffffffff, 0x0010000000000000, 0x7fefffffffffffff, 0x7ff0000000000000, 0x7ff8000000000000,
-    0x7ff8000000012345, 0x7ff0000000000001, 0x7ff7ffffffffffff, 0x7fffffffffffffff, 0x7ff0000020000000, 0x3ff0000000000000,
-    0x3fefffffffffffff, 0x3ff0000000000001, 0x3fe0000000000000, 0x3ff8000000000000, 0x4004000000000000, 0x41e0000000000000,
-    0x41dfffffffc00000, 0x41dfffffffe00000, 0x41f0000000000000, 0x41efffffffe00000, 0x43e0000000000000, 0x43dfffffffffffff,
-    0x43f0000000000000, 0x47efffffe0000000, 0x47effffff0000000, 0x47efffffefffffff, 0x36a0000000000000, 0x3690000000000000,
-    0x3690000000000001, 0x3810000000000000, 0x380fffffffffffff, 0x380fffffe0000000, 0x40effc0000000000, 0x40effe0000000000,
-    0x3e60000000000000, 0x3f10000000000000, 0x4330000000000000, 0x433fffffffffffff};
+    0x0000000000000000, 0x0000000000000001, 0x000fffffffffffff, 0x0010000000000000, 0x7fefffffffffffff,
+    0x7ff0000000000000, 0x7ff8000000000000, 0x7ff8000000012345, 0x7ff0000000000001, 0x7ff7ffffffffffff,
+    0x7fffffffffffffff, 0x7ff0000020000000, 0x3ff0000000000000, 0x3fefffffffffffff, 0x3ff0000000000001,
+    0x3fe0000000000000, 0x3ff8000000000000, 0x4004000000000000, 0x41e0000000000000, 0x41dfffffffc00000,
+    0x41dfffffffe00000, 0x41f0000000000000, 0x41efffffffe00000, 0x43e0000000000000, 0x43dfffffffffffff,
+    0x43f0000000000000, 0x47efffffe0000000, 0x47effffff0000000, 0x47efffffefffffff, 0x36a0000000000000,
+    0x3690000000000000, 0x3690000000000001, 0x3810000000000000, 0x380fffffffffffff, 0x380fffffe0000000,
+    0x40effc0000000000, 0x40effe0000000000, 0x3e60000000000000, 0x3f10000000000000, 0x4330000000000000,
+    0x433fffffffffffff,
+};
+/* clang-format on */
 #define PICK(table, random) (table)[next_random(random) % (sizeof(table) / sizeof((table)[0]))]
 
 /** An integer of so many bits, close to where something happens half of the time. */
@@ -43,14 +57,29 @@ static uint64_t random_integer(uint64_t *random, unsigned bits)
     uint64_t ones = ~(uint64_t)0 >> (64 - bits), sign = (uint64_t)1 << (bits - 1), luck = next_random(random);
     uint64_t value;
     switch (luck & 7) {
-    case 0: value = 0; break;
-    case 1: value = ones - (luck >> 8 & 3); break;
-    case 2: value = sign + (luck >> 8 & 3); break;
-    case 3: value = sign - 1 - (luck >> 8 & 3); break;
-    case 4: value = luck >> 8 & 127; break;
-    case 5: value = (uint64_t)1 << (luck >> 8 & 63); break;
-    case 6: value = next_random64(random) >> (luck >> 8 & 63); break;
-    default: value = next_random64(random);
+    case 0:
+        value = 0;
+        break;
+    case 1:
+        value = ones - (luck >> 8 & 3);
+        break;
+    case 2:
+        value = sign + (luck >> 8 & 3);
+        break;
+    case 3:
+        value = sign - 1 - (luck >> 8 & 3);
+        break;
+    case 4:
+        value = luck >> 8 & 127;
+        break;
+    case 5:
+        value = (uint64_t)1 << (luck >> 8 & 63);
+        break;
+    case 6:
+        value = next_random64(random) >> (luck >> 8 & 63);
+        break;
+    default:
+        value = next_random64(random);
     }
     return value & ones;
 }
@@ -88,10 +117,14 @@ static uint32_t random_fpcr(uint64_t *random)
 {
     uint32_t luck = next_random(random), round = next_random(random) & 0x00c00000;
     switch (luck & 7) {
-    case 0: return round;
-    case 1: return round | (next_random(random) & 0x07080000); /* AHP, DN, FZ, FZ16 */
-    case 2: return next_random(random) & next_random(random) & 0x07c80000;
-    default: return 0;
+    case 0:
+        return round;
+    case 1:
+        return round | (next_random(random) & 0x07080000); /* AHP, DN, FZ, FZ16 */
+    case 2:
+        return next_random(random) & next_random(random) & 0x07c80000;
+    default:
+        return 0;
     }
 }
 
@@ -101,7 +134,10 @@ void random_ram(uint64_t *ram, uint64_t *random)
         random_vector(ram + i, random);
 }
 
-static uint64_t random_pointer(uint64_t *random) { return RAM_BASE + RAM_BYTES / 2 - 256 + (next_random(random) & 0x1f0); }
+static uint64_t random_pointer(uint64_t *random)
+{
+    return RAM_BASE + RAM_BYTES / 2 - 256 + (next_random(random) & 0x1f0);
+}
 
 /** An instruction behind all indirect branches. */
 static unsigned jump_target(const struct sequence *s, uint64_t *random)
@@ -141,27 +177,40 @@ void random_state(struct state *state, const struct sequence *s, uint64_t *rando
 
 /* ---- instructions ------------------------------------------------------------------------------------------------ */
 
-static unsigned field(uint32_t word, unsigned low) { return word >> low & 31; }
+static unsigned field(uint32_t word, unsigned low)
+{
+    return word >> low & 31;
+}
 
-static uint32_t with_field(uint32_t word, unsigned low, unsigned value) { return (word & ~(31u << low)) | value << low; }
+static uint32_t with_field(uint32_t word, unsigned low, unsigned value)
+{
+    return (word & ~(31u << low)) | value << low;
+}
 
-static bool is_memory(uint32_t word) { return (word & 0x0a000000) == 0x08000000; }
+static bool is_memory(uint32_t word)
+{
+    return (word & 0x0a000000) == 0x08000000;
+}
 
 bool is_branch(uint32_t word)
 {
-    return (word & 0x7c000000) == 0x14000000 || (word & 0x7c000000) == 0x34000000 || (word & 0xff000000) == 0x54000000 ||
-           (word & 0xfe000000) == 0xd6000000;
+    return (word & 0x7c000000) == 0x14000000 || (word & 0x7c000000) == 0x34000000 ||
+           (word & 0xff000000) == 0x54000000 || (word & 0xfe000000) == 0xd6000000;
 }
 
 /** A cache operation by address, DC ZVA too. */
-static bool is_cache_operation(uint32_t word) { return (word & 0xfffff000) == 0xd50b7000; }
+static bool is_cache_operation(uint32_t word)
+{
+    return (word & 0xfffff000) == 0xd50b7000;
+}
 
 bool row_is_usable(const struct a64_row *row)
 {
-    /* What ends the process, depends on time or luck, or tells of the implementation. HLT is an emulator's door to its host. */
-    static const char *const unusable[] = {"SVC", "HVC", "SMC", "HLT", "DCPS", "ERET", "DRPS", "WFET", "WFIT", "MRS_CNT", "MRS_RND",
-                                           "MRS_ID", "MRS_MIDR", "MRS_MPIDR", "MRS_REVIDR", "MRS_CTR", "MRS_DCZID",
-                                           "IRG", "ADDG", "SUBG"};
+    /* What ends the process, depends on time or luck, or tells of the implementation. HLT is an emulator's door to its
+     * host. */
+    static const char *const unusable[] = {
+        "SVC",     "HVC",    "SMC",      "HLT",       "DCPS",       "ERET",    "DRPS",      "WFET", "WFIT", "MRS_CNT",
+        "MRS_RND", "MRS_ID", "MRS_MIDR", "MRS_MPIDR", "MRS_REVIDR", "MRS_CTR", "MRS_DCZID", "IRG",  "ADDG", "SUBG"};
     for (size_t i = 0; i < sizeof unusable / sizeof unusable[0]; i++)
         if (strncmp(row->name, unusable[i], strlen(unusable[i])) == 0)
             return false;
@@ -214,8 +263,8 @@ static uint32_t narrow_registers(const struct a64_row *row, uint32_t word, uint6
     return word;
 }
 
-/** Bits that do not matter should have a value all the same: the manual's "(1)", and "(0)" for Rm of a comparison with zero.
-    Other values are CONSTRAINED UNPREDICTABLE. */
+/** Bits that do not matter should have a value all the same: the manual's "(1)", and "(0)" for Rm of a comparison with
+   zero. Other values are CONSTRAINED UNPREDICTABLE. */
 static uint32_t with_should_be_bits(const struct a64_row *row, uint32_t word)
 {
     struct a64_encoding e;
@@ -247,7 +296,7 @@ static uint32_t aim(uint32_t word, uint64_t *random)
 static uint32_t random_branch(uint32_t word, unsigned at, unsigned n, uint64_t *random)
 {
     unsigned skip = 1 + next_random(random) % (n - at); /* at most to the SUB */
-    if ((word & 0x7c000000) == 0x14000000) /* B, BL */
+    if ((word & 0x7c000000) == 0x14000000)              /* B, BL */
         return (word & 0xfc000000) | skip;
     if ((word & 0x7e000000) == 0x36000000) /* TBZ, TBNZ */
         return (word & 0xfff8001f) | skip << 5;
@@ -286,15 +335,16 @@ static uint32_t random_word(const struct a64_row *row, unsigned at, unsigned n, 
     return NOP;
 }
 
-/** Fit for the company of another row. Not what emulators do not have, or what they have but cannot be compared by: a sequence with
-    one of those is compared by nothing. */
+/** Fit for the company of another row. Not what emulators do not have, or what they have but cannot be compared by: a
+   sequence with one of those is compared by nothing. */
 static bool is_sociable(const struct a64_row *row)
 {
     static const char *const apart[] = {"PAC", "AUT", "XPAC", "UDF", "BRK"};
     for (size_t i = 0; i < sizeof apart / sizeof apart[0]; i++)
         if (strncmp(row->name, apart[i], strlen(apart[i])) == 0)
             return false;
-    return row->feature != A64_FEAT_PAUTH && row->feature != A64_FEAT_MOPS && row->feature != A64_FEAT_CSSC && row_is_usable(row);
+    return row->feature != A64_FEAT_PAUTH && row->feature != A64_FEAT_MOPS && row->feature != A64_FEAT_CSSC &&
+           row_is_usable(row);
 }
 
 /** For the company of a row under test: half of it is integer data processing, a quarter loads and stores. */
@@ -321,9 +371,13 @@ static uint32_t exclusive_load(uint32_t store, uint64_t *random)
     return is_unpredictable(load) ? with_field(load, 0, 13) : load;
 }
 
-static bool is_exclusive(uint32_t word) { return (word & 0x3f800000) == 0x08000000 && (word & 0x80200000) != 0x00200000; }
+static bool is_exclusive(uint32_t word)
+{
+    return (word & 0x3f800000) == 0x08000000 && (word & 0x80200000) != 0x00200000;
+}
 
-/** Exclusives of another size, or that are no pair where the others are: whether such a store succeeds is left open (B2.12). */
+/** Exclusives of another size, or that are no pair where the others are: whether such a store succeeds is left open.
+ */
 static void unmix_exclusives(struct sequence *s, unsigned subject)
 {
     const uint32_t kind = 0xc0200000;
@@ -336,8 +390,8 @@ static void unmix_exclusives(struct sequence *s, unsigned subject)
 }
 
 /**
- * In front of a load or branch that authenticates, where there is room: the signing of its pointer, and before that, for a
- * branch, the pointer.
+ * In front of a load or branch that authenticates, where there is room: the signing of its pointer, and before that,
+ * for a branch, the pointer.
  */
 static void sign_pointer(struct sequence *s, unsigned subject, const char *row)
 {

@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Random A64 programs: 1 to 20 instructions drawn from the decode table, in a loop that runs one to four times, and states to
- * start them in. Everything is a function of a seed.
+ * Random A64 programs: 1 to 20 instructions drawn from the decode table, in a loop that runs one to four times, and
+ * states to start them in. Everything is a function of a seed.
  *
  * Register conventions keep programs from wandering off: X0..X5 and SP point into RAM, X4 farther down than
- * the others, X20..X23 are small (index registers), X24 and X25 hold valid values for FPCR and FPSR, X27 the address of a later
- * instruction (indirect branches), X28 counts the loop. No instruction writes X24, X25, X27, X28. All branches lead forward.
+ * the others, X20..X23 are small (index registers), X24 and X25 hold valid values for FPCR and FPSR, X27 the address of
+ * a later instruction (indirect branches), X28 counts the loop. No instruction writes X24, X25, X27, X28. All branches
+ * lead forward.
  */
 #ifndef DRAGOMAN_TESTS_RANDOM_GENERATE_H
 #define DRAGOMAN_TESTS_RANDOM_GENERATE_H
@@ -17,7 +18,14 @@
 #include "tests/random/exchange.h"
 
 enum { BODY_MAX = 20 };
-enum { COPY_REGISTER = 4, FPCR_REGISTER = 24, FPSR_REGISTER = 25, SIGNED_REGISTER = 26, JUMP_REGISTER = 27, LOOP_REGISTER = 28 };
+enum {
+    COPY_REGISTER = 4,
+    FPCR_REGISTER = 24,
+    FPSR_REGISTER = 25,
+    SIGNED_REGISTER = 26,
+    JUMP_REGISTER = 27,
+    LOOP_REGISTER = 28
+};
 #define NOP 0xd503201fu
 
 struct sequence {

@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * The ARM side of the random tests: runs instruction sequences that come in over standard input on the CPU that it runs on
- * itself and answers with what they have left (exchange.h). Static; made for an emulator of user programs, works on a real CPU.
+ * The ARM side of the random tests: runs instruction sequences that come in over standard input on the CPU that it runs
+ * on itself and answers with what they have left (exchange.h). Static; made for an emulator of user programs, works on
+ * a real CPU.
  *
- * A sequence is entered by returning from a signal handler with its state in the signal frame, and ends with a signal: that of
- * the BRK at its end or of whatever went wrong before. The frame of that signal is the result.
+ * A sequence is entered by returning from a signal handler with its state in the signal frame, and ends with a signal:
+ * that of the BRK at its end or of whatever went wrong before. The frame of that signal is the result.
  */
 #include <signal.h>
 #include <stdbool.h>

@@ -126,15 +126,24 @@ void machines_load(struct machines *m, const struct sequence *s)
 static uint32_t signal_of(enum cpu_trap trap)
 {
     switch (trap) {
-    case TRAP_BREAKPOINT: return SIGTRAP;
-    case TRAP_UNDEFINED: return SIGILL;
-    case TRAP_FETCH: return SIGSEGV;
-    case TRAP_ALIGN_PC: return SIGBUS;
-    case TRAP_ALIGN_DATA: return SIGBUS;
-    case TRAP_ALIGN_SP: return SIGBUS;
-    case TRAP_DATA: return SIGSEGV;
-    case TRAP_FAULT: return (uint32_t)running_signal;
-    default: return 1000 + trap;
+    case TRAP_BREAKPOINT:
+        return SIGTRAP;
+    case TRAP_UNDEFINED:
+        return SIGILL;
+    case TRAP_FETCH:
+        return SIGSEGV;
+    case TRAP_ALIGN_PC:
+        return SIGBUS;
+    case TRAP_ALIGN_DATA:
+        return SIGBUS;
+    case TRAP_ALIGN_SP:
+        return SIGBUS;
+    case TRAP_DATA:
+        return SIGSEGV;
+    case TRAP_FAULT:
+        return (uint32_t)running_signal;
+    default:
+        return 1000 + trap;
     }
 }
 
@@ -159,8 +168,14 @@ void machine_run(struct machines *m, unsigned number, const struct state *start,
     if (trap == TRAP_FAULT && running_code == SI_KERNEL && a64_cpu_use_tags(cpu))
         trap = engine_run(&cpu->cpu); /* the first tagged address */
     running = NULL;
-    *s = (struct state){.sp = cpu->sp, .pc = cpu->cpu.pc, .tpidr = cpu->tpidr_el0, .nzcv = a64_read_nzcv(cpu),
-                        .fpcr = cpu->fpcr, .fpsr = a64_read_fpsr(cpu), .signal = signal_of(trap), .pstate = cpu->pstate};
+    *s = (struct state){.sp = cpu->sp,
+                        .pc = cpu->cpu.pc,
+                        .tpidr = cpu->tpidr_el0,
+                        .nzcv = a64_read_nzcv(cpu),
+                        .fpcr = cpu->fpcr,
+                        .fpsr = a64_read_fpsr(cpu),
+                        .signal = signal_of(trap),
+                        .pstate = cpu->pstate};
     memcpy(s->x, cpu->x, sizeof s->x);
     memcpy(s->v, cpu->v, sizeof s->v);
     find_changes(outcome, m->ram, m->initial_ram);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* The ways to run a sequence that are compared: this project's translator in several modes, in this process, and an emulator (or
-   any other ARM CPU) in a process that runs guest.c. */
+/* The ways to run a sequence that are compared: this project's translator in several modes, in this process, and an
+   emulator (or any other ARM CPU) in a process that runs guest.c. */
 #ifndef DRAGOMAN_TESTS_RANDOM_MACHINES_H
 #define DRAGOMAN_TESTS_RANDOM_MACHINES_H
 
@@ -18,12 +18,13 @@ extern const char *const machine_names[MACHINES];
 struct machines {
     struct engine *engines[MACHINES];
     struct a64_cpu *cpus[MACHINES];
-    uint32_t *code;       /* writable */
-    uint64_t *ram;        /* at RAM_BASE */
+    uint32_t *code; /* writable */
+    uint64_t *ram;  /* at RAM_BASE */
     uint64_t *initial_ram;
 };
 
-/** False with a message in `error`. One a process: the guest's addresses are fixed, and signal handlers are installed. */
+/** False with a message in `error`. One a process: the guest's addresses are fixed, and signal handlers are installed.
+ */
 bool machines_create(struct machines *m, const uint64_t *initial_ram, char error[256]);
 void machines_destroy(struct machines *m);
 /** To be called once for a sequence, before machine_run(). */

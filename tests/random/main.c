@@ -1,14 +1,15 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Random testing of the A64 frontend and both backends: every row of the decode table in turn, alone and in sequences of up
- * to 20 instructions, with operands that lie where something happens, runs
+ * Random testing of the A64 frontend and both backends: every row of the decode table in turn, alone and in sequences
+ * of up to 20 instructions, with operands that lie where something happens, runs
  *
  *   - one instruction at a time without any optimization ("reference"), as optimized blocks, as hot regions, and by the
  *     interpreter, all in this process (machines.c);
  *   - by an emulator, or any ARM CPU, that runs guest.c (emulator.c);
  *
- * and all must agree about registers, flags, FPCR, FPSR, memory, and where it ended and why. What fails is shrunk: fewer
- * instructions, simpler operands; and printed. known.c says where the emulator is wrong. tests/random/run starts it all.
+ * and all must agree about registers, flags, FPCR, FPSR, memory, and where it ended and why. What fails is shrunk:
+ * fewer instructions, simpler operands; and printed. known.c says where the emulator is wrong. tests/random/run starts
+ * it all.
  */
 #include <capstone/capstone.h>
 #include <fnmatch.h>
@@ -43,7 +44,8 @@ enum authority { AUTHORITATIVE, KNOWN_TO_DIFFER, ALIGNMENT, PARTIAL, LACKING, NO
 static const char *const authority_names[AUTHORITIES] = {
     [AUTHORITATIVE] = "compared with the emulator",
     [KNOWN_TO_DIFFER] = "where it is known to differ",
-    [ALIGNMENT] = "ended at unaligned addresses: it does not check the stack pointer, and has limits of its own for atomics",
+    [ALIGNMENT] =
+        "ended at unaligned addresses: it does not check the stack pointer, and has limits of its own for atomics",
     [PARTIAL] = "ended in the middle of an instruction that may have been done in part",
     [LACKING] = "used a feature that it lacks",
     [NOT_THERE] = "without it",
@@ -63,7 +65,10 @@ struct session {
 
 /* ---- comparison -------------------------------------------------------------------------------------------------- */
 
-static bool is_fault(uint32_t sig) { return sig == SIGSEGV || sig == SIGBUS; }
+static bool is_fault(uint32_t sig)
+{
+    return sig == SIGSEGV || sig == SIGBUS;
+}
 
 /** Memory is not compared after a fault if `foreign`: how much of a multiple store was done is the implementation's. */
 static bool same_outcome(const struct outcome *a, const struct outcome *b, bool foreign)
@@ -94,7 +99,7 @@ static uint32_t last_word(const struct sequence *s, const struct outcome *outcom
     return index < s->n ? s->words[index] : 0;
 }
 
-/** A load of several registers, of which a fault leaves some UNKNOWN (D1.3.3). */
+/** A load of several registers, of which a fault leaves some UNKNOWN. */
 static bool loads_several(uint32_t word)
 {
     bool pair = (word & 0x3a400000) == 0x28400000, exclusive_pair = (word & 0xbf600000) == 0x88600000;
@@ -102,8 +107,11 @@ static bool loads_several(uint32_t word)
     return pair || exclusive_pair || structures;
 }
 
-/** A memory copy or set, of which a fault leaves a part to be done that depends on the implementation (C6.2.67). */
-static bool is_copy(uint32_t word) { return (word & 0x3b200c00) == 0x19000400; }
+/** A memory copy or set, of which a fault leaves a part to be done that depends on the implementation: see CPYP. */
+static bool is_copy(uint32_t word)
+{
+    return (word & 0x3b200c00) == 0x19000400;
+}
 
 static enum authority authority_of(const struct sequence *s, const struct state *start, const struct outcome *outcome,
                                    const struct outcome *ours)
@@ -135,8 +143,9 @@ static bool receive(struct session *session, unsigned nstates)
 }
 
 /**
- * Runs a sequence in some states on everything. In mask[i] are the machines that failed in state i; foreign[i] is true if the
- * emulator has said what is wanted. Each machine runs each state `times` times (blocks become hot), the last time counts.
+ * Runs a sequence in some states on everything. In mask[i] are the machines that failed in state i; foreign[i] is true
+ * if the emulator has said what is wanted. Each machine runs each state `times` times (blocks become hot), the last
+ * time counts.
  */
 static void run_all(struct session *session, const struct sequence *s, const struct state *starts, unsigned nstates,
                     unsigned times, unsigned mask[STATES_MAX], bool foreign[STATES_MAX])
@@ -158,7 +167,7 @@ static void run_all(struct session *session, const struct sequence *s, const str
         sent = receive(session, nstates) && sent;
     for (unsigned i = 0; i < nstates; i++) {
         enum authority authority =
-            sent      ? authority_of(s, &starts[i], &session->wanted[i], &session->results[i][REFERENCE])
+            sent ? authority_of(s, &starts[i], &session->wanted[i], &session->results[i][REFERENCE])
             : !wanted && session->emulator.command ? KNOWN_TO_DIFFER
                                                    : NOT_THERE;
         foreign[i] = authority == AUTHORITATIVE;
@@ -256,8 +265,8 @@ static void print_start(const struct state *s)
     for (unsigned i = 0; i < 32; i++)
         if (s->v[i][0] || s->v[i][1])
             printf(" v%u=%016" PRIx64 "_%016" PRIx64, i, s->v[i][1], s->v[i][0]);
-    printf(" sp=%" PRIx64 " nzcv=%x fpcr=%x fpsr=%x tpidr=%" PRIx64 ", %" PRIu64 " times\n", s->sp, s->nzcv >> 28, s->fpcr,
-           s->fpsr, s->tpidr, s->x[LOOP_REGISTER]);
+    printf(" sp=%" PRIx64 " nzcv=%x fpcr=%x fpsr=%x tpidr=%" PRIx64 ", %" PRIu64 " times\n", s->sp, s->nzcv >> 28,
+           s->fpcr, s->fpsr, s->tpidr, s->x[LOOP_REGISTER]);
 }
 
 static void print_value(const char *name, unsigned number, uint64_t got, uint64_t want)
@@ -278,8 +287,8 @@ static void print_differences(const struct outcome *got, const struct outcome *w
         print_value("x", i, g->x[i], w->x[i]);
     for (unsigned i = 0; i < 32; i++)
         if (memcmp(g->v[i], w->v[i], 16) != 0)
-            printf("    v%u %016" PRIx64 "_%016" PRIx64 ", want %016" PRIx64 "_%016" PRIx64 "\n", i, g->v[i][1], g->v[i][0],
-                   w->v[i][1], w->v[i][0]);
+            printf("    v%u %016" PRIx64 "_%016" PRIx64 ", want %016" PRIx64 "_%016" PRIx64 "\n", i, g->v[i][1],
+                   g->v[i][0], w->v[i][1], w->v[i][0]);
     print_value("sp", none, g->sp, w->sp);
     print_value("pc", none, g->pc, w->pc);
     print_value("tpidr_el0", none, g->tpidr, w->tpidr);
@@ -305,7 +314,8 @@ static void print_differences(const struct outcome *got, const struct outcome *w
     }
 }
 
-static void report(struct session *session, uint64_t number, const struct a64_row *row, struct trial *trial, unsigned mask)
+static void report(struct session *session, uint64_t number, const struct a64_row *row, struct trial *trial,
+                   unsigned mask)
 {
     const struct options *o = &session->options;
     bool foreign;
@@ -353,8 +363,8 @@ static void run_case(struct session *session, uint64_t number)
     uint64_t deaths = session->deaths;
     run_all(session, &sequence, starts, STATES_MAX, 1, mask, foreign);
     if (deaths != session->deaths && deaths < 10) {
-        printf("\nThe emulator died or hung: --seed %" PRIu64 " --rows '%s' --case %" PRIu64 "\n", session->options.seed,
-               session->options.rows, number);
+        printf("\nThe emulator died or hung: --seed %" PRIu64 " --rows '%s' --case %" PRIu64 "\n",
+               session->options.seed, session->options.rows, number);
         print_sequence(session, &sequence);
     }
     for (unsigned i = 0; i < STATES_MAX; i++) {
@@ -381,7 +391,8 @@ static void summarize(const struct session *session, double seconds)
     for (unsigned i = 0; i < session->nrows; i++)
         if (session->failed[i])
             printf("%6u failed: %s\n", session->failed[i], session->rows[i]->name);
-    printf("%u rows, %" PRIu64 " sequences, %" PRIu64 " runs in %.0f s\n", session->nrows, session->cases, session->runs, seconds);
+    printf("%u rows, %" PRIu64 " sequences, %" PRIu64 " runs in %.0f s\n", session->nrows, session->cases,
+           session->runs, seconds);
     for (unsigned i = 0; i < AUTHORITIES; i++)
         if (session->compared[i])
             printf("%9" PRIu64 " %s\n", session->compared[i], authority_names[i]);
@@ -460,18 +471,33 @@ static bool parse_options(int argc, char **argv, struct options *o)
     *o = (struct options){.seed = 1, .count = UINT64_MAX, .rows = "*", .failures = UINT32_MAX};
     for (int c; (c = getopt_long(argc, argv, "", options, NULL)) != -1;)
         switch (c) {
-        case 'e': o->emulator = optarg; break;
-        case 'r': o->rows = optarg; break;
-        case 'l': o->length = (unsigned)strtoul(optarg, NULL, 0); break;
-        case 's': o->seed = strtoull(optarg, NULL, 0); break;
-        case 't': o->seconds = strtod(optarg, NULL); break;
-        case 'n': o->count = strtoull(optarg, NULL, 0); break;
+        case 'e':
+            o->emulator = optarg;
+            break;
+        case 'r':
+            o->rows = optarg;
+            break;
+        case 'l':
+            o->length = (unsigned)strtoul(optarg, NULL, 0);
+            break;
+        case 's':
+            o->seed = strtoull(optarg, NULL, 0);
+            break;
+        case 't':
+            o->seconds = strtod(optarg, NULL);
+            break;
+        case 'n':
+            o->count = strtoull(optarg, NULL, 0);
+            break;
         case 'c':
             o->first = strtoull(optarg, NULL, 0);
             o->count = 1;
             break;
-        case 'f': o->failures = (unsigned)strtoul(optarg, NULL, 0); break;
-        default: return false;
+        case 'f':
+            o->failures = (unsigned)strtoul(optarg, NULL, 0);
+            break;
+        default:
+            return false;
         }
     if (o->count == UINT64_MAX && o->seconds == 0 && o->failures == UINT32_MAX)
         o->seconds = 60;
