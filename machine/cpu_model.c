@@ -39,7 +39,7 @@ static const struct property {
 } properties[] = {
     {"aes", F(AES), 0, "AESE, AESD, AESMC, AESIMC"},
     {"bf16", F(BF16), 0, "BFloat16 arithmetic"},
-    {"bti", F(BTI), 0, "branch target identification (landing pads are NOPs)"},
+    {"bti", F(BTI), 0, "branch target identification"},
     {"crc32", F(CRC32), 0, "CRC32, CRC32C"},
     {"cssc", F(CSSC), 0, "ABS, CNT, CTZ, SMAX, SMIN, UMAX, UMIN"},
     {"dit", F(DIT), 0, "data-independent timing"},

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
+#include <sys/auxv.h>
 #include <unistd.h>
 
 #ifndef DRAGOMAN_VERSION
@@ -122,9 +123,25 @@ static bool option_exec_fd(struct parse *p, const char *value)
     return true;
 }
 
+static bool option_self_fd(struct parse *p, const char *value)
+{
+    uint64_t fd;
+    if (!parse_number(value, "-selffd", false, &fd))
+        return false;
+    p->options->self_fd = (int)fd;
+    return true;
+}
+
 static bool option_release(struct parse *p, const char *value)
 {
     p->options->release = value;
+    return true;
+}
+
+static bool option_traced(struct parse *p, const char *value)
+{
+    (void)value;
+    p->options->traced = true;
     return true;
 }
 
@@ -200,8 +217,22 @@ static bool option_reserved(struct parse *p, const char *value)
 
 static bool option_gdb(struct parse *p, const char *value)
 {
-    (void)p;
-    return complain("-g %s: debugging with gdb is not supported in this version", value);
+    p->options->gdb = value;
+    return true;
+}
+
+static bool option_perf_map(struct parse *p, const char *value)
+{
+    (void)value;
+    p->options->perf_map = true;
+    return true;
+}
+
+static bool option_jit_dump(struct parse *p, const char *value)
+{
+    (void)value;
+    p->options->jit_dump = true;
+    return true;
 }
 
 static bool option_trace(struct parse *p, const char *value)
@@ -246,6 +277,7 @@ static const struct {
     {"nochain", LOG_NOCHAIN, "do not chain translations, so that exec and cpu show all of them"},
     {"stats", LOG_STATS, "counts of translations, links and evictions at the end"},
     {"strace", 0, "system calls, as with -strace"},
+    {"unimp", LOG_UNIMP, "system calls that are refused with ENOSYS, each once"},
 };
 
 static bool option_log(struct parse *p, const char *value)
@@ -288,6 +320,8 @@ static const struct {
     ROW("cache", ACCEL_SIZE, cache_size, "bytes of host code kept, e.g. 32M"),
     ROW("chain", ACCEL_BOOL, backend.chain, "translations jump to each other directly"),
     ROW("dce", ACCEL_BOOL, dce, "dead code is removed"),
+    ROW("exclusive", ACCEL_BOOL, builder.exclusive, "load-exclusive to store-exclusive is translated as one operation"),
+    ROW("extensions", ACCEL_BOOL, backend.extensions, "host instructions beyond x86-64-v3 (AES, PCLMULQDQ, SHA) are used"),
     ROW("fold", ACCEL_BOOL, builder.fold, "constants, addresses, compare and branch are folded"),
     ROW("hot", ACCEL_COUNT, hot, "entries after which a block is recompiled as part of a region"),
     ROW("insns", ACCEL_COUNT, max_insns, "guest instructions in a block at most"),
@@ -296,6 +330,7 @@ static const struct {
     ROW("predict", ACCEL_BOOL, backend.predict, "returns are predicted"),
     ROW("regions", ACCEL_BOOL, regions, "hot blocks are compiled together"),
     ROW("state", ACCEL_BOOL, builder.state, "guest registers are kept in host registers within a translation"),
+    ROW("traps", ACCEL_BOOL, trap_invalid, "invalid floating-point operations trap: results are not tested for NaNs"),
     ROW("verify", ACCEL_BOOL, verify, "the intermediate representation is checked after each step"),
 #undef ROW
 };
@@ -406,7 +441,7 @@ static const struct option_row {
 } option_rows[] = {
     {"h", NULL, 0, option_help, "print this help"},
     {"help", NULL, 0, option_help, ""},
-    {"g", "port", 0, option_gdb, "wait for gdb on 'port' (not supported yet)"},
+    {"g", "port|path", 0, option_gdb, "wait for gdb on a TCP port or a socket, %d in its path is the process id; ,suspend=n: run at once"},
     {"L", "path", CARRY, option_sysroot, "look for the guest's absolute paths under 'path' first"},
     {"s", "size", CARRY, option_stack, "set the stack size to 'size' bytes (default: the host's limit, at least 8M)"},
     {"cpu", "model", CARRY, option_cpu, "select CPU (-cpu help for list)"},
@@ -414,6 +449,8 @@ static const struct option_row {
     {"U", "var", 0, option_unset_environment, "unset an environment variable of the guest"},
     {"0", "argv0", 0, option_argv0, "set the guest's argv[0]"},
     {"execfd", "fd", 0, option_exec_fd, "the program is open as 'fd', which is closed once it is loaded"},
+    {"traced", NULL, 0, option_traced, "a guest traces this program with ptrace"},
+    {"selffd", "fd", 0, option_self_fd, "dragoman itself is open as 'fd', for where there is no /proc"},
     {"r", "uname", CARRY, option_release, "set the release that uname() reports"},
     {"B", "address", CARRY, option_guest_base, "guest base address (only 0)"},
     {"R", "size", CARRY, option_reserved, "reserve guest address space (only 0)"},
@@ -426,12 +463,16 @@ static const struct option_row {
     {"one-insn-per-tb", NULL, CARRY, option_singlestep, ""},
     {"strace", NULL, CARRY, option_strace, "log system calls"},
     {"seed", "seed", CARRY, option_seed, "seed for the random bytes given to the guest at its start"},
+    {"perfmap", NULL, CARRY, option_perf_map, "write /tmp/perf-PID.map, from which perf knows the guest's functions"},
+    {"jitdump", NULL, CARRY, option_jit_dump, "write ./jit-PID.dump for perf inject --jit"},
     {"trace", "pattern", 0, option_trace, "trace events (not supported)"},
     {"plugin", "file", 0, option_plugin, "load a plugin (not supported)"},
     {"accel", "name[,...]", CARRY, option_accel, "choose and tune the accelerator (-accel help for list)"},
     {"version", NULL, 0, option_version, "print the version"},
 };
 #define OPTION_COUNT (sizeof option_rows / sizeof option_rows[0])
+
+static void help_environment(void);
 
 static bool option_help(struct parse *p, const char *value)
 {
@@ -444,6 +485,8 @@ static bool option_help(struct parse *p, const char *value)
         int width = 24 - (int)strlen(row->name);
         printf("-%s %-*s %s\n", row->name, width > 0 ? width : 0, row->argument ? row->argument : "", row->help);
     }
+    puts("\nThe same from the environment, for programs that the kernel starts with dragoman (see dragoman-binfmt):");
+    help_environment();
     puts("\nThe exit status is the program's, 127 if it was not found and 126 if it could not be run.");
     p->stop = true;
     return false;
@@ -485,11 +528,60 @@ static bool collect_carry(struct options *options, char **argv, int end)
     return true;
 }
 
+/* Variables of the environment that stand for options, for where there is no command line; QEMU's names, as scripts set them. */
+static const struct {
+    const char *variable, *option;
+} environment_options[] = {
+    {"QEMU_GDB", "g"},         {"QEMU_LD_PREFIX", "L"},     {"QEMU_STACK_SIZE", "s"}, {"QEMU_CPU", "cpu"},
+    {"QEMU_SET_ENV", "E"},     {"QEMU_UNSET_ENV", "U"},     {"QEMU_ARGV0", "0"},      {"QEMU_UNAME", "r"},
+    {"QEMU_GUEST_BASE", "B"},  {"QEMU_RESERVED_VA", "R"},   {"QEMU_LOG", "d"},        {"QEMU_DFILTER", "dfilter"},
+    {"QEMU_LOG_FILENAME", "D"}, {"QEMU_PAGESIZE", "p"},     {"QEMU_STRACE", "strace"}, {"QEMU_RAND_SEED", "seed"},
+    {"QEMU_TRACE", "trace"},   {"QEMU_PLUGIN", "plugin"},   {"QEMU_PERFMAP", "perfmap"}, {"QEMU_JITDUMP", "jitdump"},
+    {"QEMU_ONE_INSN_PER_TB", "one-insn-per-tb"},
+};
+
+static void help_environment(void)
+{
+    int column = 0;
+    for (size_t i = 0; i < sizeof environment_options / sizeof environment_options[0]; i++) {
+        if (column + strlen(environment_options[i].variable) > 90) {
+            putchar('\n');
+            column = 0;
+        }
+        column += printf("%s (-%s) ", environment_options[i].variable, environment_options[i].option);
+    }
+    putchar('\n');
+}
+
+static bool parse_environment(struct parse *p)
+{
+    for (size_t i = 0; i < sizeof environment_options / sizeof environment_options[0]; i++) {
+        const char *value = getenv(environment_options[i].variable);
+        if (value && !option_find(environment_options[i].option)->parse(p, value))
+            return false;
+    }
+    return true;
+}
+
+/**
+ * Started by the kernel for a program of a kind that was registered with binfmt_misc (Linux, admin-guide/binfmt-misc.rst):
+ * the program may be open already (flags O and C), and its own argv[0] follow its path (flag P). True: it does.
+ */
+static bool take_registered(struct options *options)
+{
+    errno = 0;
+    unsigned long fd = getauxval(AT_EXECFD);
+    if (errno == 0)
+        options->program_fd = (int)fd;
+    return getauxval(AT_FLAGS) & 1; /* AT_FLAGS_PRESERVE_ARGV0 */
+}
+
 enum options_result options_parse(struct options *options, int argc, char **argv, char **env)
 {
-    *options = (struct options){.backend = &backend_x86_64, .cpu = cpu_model_default(), .program_fd = -1};
+    *options = (struct options){.backend = &backend_x86_64, .cpu = cpu_model_default(), .program_fd = -1, .self_fd = -1};
     engine_default_options(&options->engine);
     options->engine.log_file = stderr;
+    options->engine.trap_invalid = true;
     struct parse p = {.options = options};
     while (env[p.nenvironment])
         p.nenvironment++;
@@ -500,8 +592,11 @@ enum options_result options_parse(struct options *options, int argc, char **argv
     }
     memcpy(options->environment, env, (p.nenvironment + 1) * sizeof *env);
 
+    if (!parse_environment(&p))
+        return p.stop ? OPTIONS_DONE : OPTIONS_WRONG;
     int i = 1;
-    for (; i < argc && argv[i][0] == '-' && argv[i][1]; i++) {
+    bool named = take_registered(options) && argc >= 3; /* the kernel gives no options */
+    for (; !named && i < argc && argv[i][0] == '-' && argv[i][1]; i++) {
         if (strcmp(argv[i], "--") == 0) {
             complain("%s", "-- is not needed: the first argument that is not an option is the program");
             return OPTIONS_WRONG;
@@ -528,7 +623,7 @@ enum options_result options_parse(struct options *options, int argc, char **argv
         return OPTIONS_WRONG;
     }
     options->program = argv[i];
-    options->arguments = &argv[i];
+    options->arguments = &argv[i + named];
     if (!collect_carry(options, argv, i)) {
         complain("%s", "out of memory");
         return OPTIONS_WRONG;

@@ -20,10 +20,14 @@ struct options {
     const char *sysroot; /* -L without a trailing slash, or NULL */
     const char *release; /* -r, or NULL */
     const char *argv0;   /* -0, or NULL */
+    int self_fd;         /* -selffd: dragoman itself; -1: /proc/self/exe */
     int program_fd;      /* -execfd: the program, already open; -1: to be opened by its name */
+    bool perf_map, jit_dump; /* -perfmap, -jitdump */
+    const char *gdb;     /* -g: port or path, NULL: no debugger */
     const char *log_path;
     bool log_append;
     bool strace;
+    bool traced;         /* -traced: by a guest, with ptrace */
     bool seeded;
     uint64_t seed;
     uint64_t stack_size; /* 0: by RLIMIT_STACK */

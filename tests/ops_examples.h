@@ -67,6 +67,25 @@ static const struct example examples[] = {
     {IR_FABS, IR_F64, 0, 0, 0, {{ONES}}, {ONES >> 1}},
     {IR_FRINT, IR_F64, 0, IR_ROUND_AWAY, 0, {{0x3fe0000000000000}}, {0x3ff0000000000000}},
     {IR_FTOUI, IR_I32, 4, IR_ROUND_ZERO, 0, {{0xbf000000}}, {0}},
+    {IR_FTOSI, IR_I32, 8, IR_FIXED(4), 0, {{0xbffc000000000000}}, {0xffffffe4}},                  /* -1.75 */
+    {IR_FTOJS, IR_I32, 8, 0, 0, {{0x41f0000000500000}}, {5}},                                     /* 2^32 + 5 */
+    {IR_VFADD, IR_V128, 2, 0, 0, {{0x3c00, 0x7bff}, {0x4000, 0x7bff}}, {0x4200, 0x7c00}},         /* overflow */
+    {IR_VFMA, IR_V128, 2, 0, 0, {{0x3c01}, {0x1000}, {0x3c00}}, {0x3c01}},                        /* beside the middle */
+    {IR_VSITOF, IR_V128, 2, 4, 0, {{0xffe4}}, {0xbf00}},                                          /* -28 / 16 */
+    {IR_VFTOUI, IR_V128, 4, IR_FIXED(32), 0, {{0x3f0000003f800000}}, {0x80000000ffffffff}},       /* 1, 0.5 */
+    {IR_VFRINTN, IR_V128, 8, IR_ROUND_ZERO, 0, {{0x41dfffffffe00000, 0x41e0000000000000}}, {0x41dfffffffc00000,
+                                                                                      0xc1e0000000000000}},
+    {IR_VFMULX, IR_V128, 8, 0, 0, {{0x7ff0000000000000, 0}, {TOP, 0}}, {0xc000000000000000, 0}},
+    {IR_VFRECPS, IR_V128, 4, 0, 0, {{0x3f800000}, {0x3f000000}}, {0x400000003fc00000, 0x4000000040000000}},
+    {IR_VFRSQRTS, IR_V128, 4, 0, 0, {{0x3f800000}, {0x3f800000}}, {0x3fc000003f800000, 0x3fc000003fc00000}},
+    {IR_VFRECPE, IR_V128, 4, 0, 0, {{0x3f8000003f800000, 0x3f800000c0000000}}, {0x3f7f80003f7f8000, 0x3f7f8000beff8000}},
+    {IR_VFRSQRTE, IR_V128, 8, 0, 0, {{0x4010000000000000, 0x3ff0000000000000}}, {0x3fdff00000000000,
+                                                                                0x3feff00000000000}},
+    {IR_VFRECPX, IR_V128, 4, 0, 0, {{0x3f800001bf800000, 0x80000000}}, {0x40000000c0000000, 0x7f000000ff000000}},
+    {IR_VFMLAL, IR_V128, 4, 0, 0, {{0x3c00400000004200}, {0x3c00440000004000}, {0x3f800000, 0}}, {0x40e00000,
+                                                                                             0x3f80000041000000}},
+    {IR_VFCVTXN, IR_V128, 8, 0, 0, {{0x3ff0000000000001, 0x3ff0000000000000}}, {0x3f8000003f800001, 0}},
+    {IR_VFCVTBF, IR_V128, 4, 0, 0, {{0x3f8080003f808001, 0xbf818000}}, {0x0000bf823f803f81, 0}},  /* ties to even */
     {IR_VLOW, IR_F32, 0, 0, 0, {{0x1122334455667788, 1}}, {0x55667788}},
     {IR_VZEXT, IR_V128, 4, 0, 0, {{0x55667788}}, {0x55667788}},
     {IR_VADD, IR_V128, 1, 0, 0, {{0xff01, ONES}, {0x0101, 1}}, {0x0002, 0xffffffffffffff00}},
@@ -126,6 +145,20 @@ static const struct example examples[] = {
     {IR_VMULLS, IR_V128, 4, 0, 0, {{0x00000002ffffffff}, {0x00000003ffffffff}}, {1, 6}},
     {IR_VMULLU, IR_V128, 4, 0, 0, {{0x00000002ffffffff}, {0x00000003ffffffff}}, {0xfffffffe00000001, 6}},
     {IR_VMULHS, IR_V128, 2, 0, 0, {{0x80007fff}, {0x80007fff}}, {0x40003fff}},
+    {IR_VROR, IR_V128, 4, 0, 4, {{0x1234567889abcdef}}, {0x81234567f89abcde}},
+    {IR_VROR, IR_V128, 8, 0, 8, {{0x1234567889abcdef}}, {0xef1234567889abcd}},
+    {IR_VSHUF,
+     IR_V128,
+     4,
+     0,
+     0x4e,
+     {{0x200000001, 0x400000003}, {0x600000005, 0x800000007}},
+     {0x400000003, 0x600000005}},
+    {IR_VCLZ, IR_V128, 2, 0, 0, {{0x800001000001, 0xffff}}, {0x001000000007000f, 0x0010001000100000}},
+    {IR_VDMULH, IR_V128, 2, 0, 0, {{0x800040007fff}, {0x800000017fff}}, {0x800000007ffe}},
+    {IR_VDMULH, IR_V128, 2, 0, 1, {{0x40003fff}, {0x00010001}}, {0x00010000}},
+    {IR_VDMULH, IR_V128, 2, 0, 2, {{0x40004001}, {0x00010001}}, {0x00000001}},
+    {IR_VDOT2, IR_V128, 2, 0, 0, {{0x80008000ffff0002}, {0x8000800000030004}}, {0x8000000000000005}},
     {IR_VCLMUL, IR_V128, 8, 0, 0, {{TOP | 1, 0}, {3, 0}}, {TOP | 3, 1}},
     {IR_VCLMUL, IR_V128, 8, 0, 1, {{0, 7}, {3, 0}}, {9, 0}},
     /* FIPS 197: SubBytes of figure 7, then the first round of appendix B. */
@@ -145,6 +178,13 @@ static const struct example examples[] = {
      0,
      {{0xae52b4e0305dbfd4, 0xe598271ef11141b8}},
      {0x2be2f4a0bee33d19, 0x0848f8e92a8dc69a}},
+    {IR_VAESROUND, /* … with its round key */
+     IR_V128,
+     0,
+     0,
+     0,
+     {{0x2be2f4a0bee33d19, 0x0848f8e92a8dc69a}, {0xb12c548817fefaa0, 0x05766c2a3939a323}},
+     {0x2b359f68f27f9ca4, 0x49506a0243ea5b6b}},
     {IR_VAESMC, IR_V128, 0, 0, 0, {{0xae52b4e0305dbfd4, 0xe598271ef11141b8}}, {0x9a19cbe0e5816604, 0x4c2606287ad3f848}},
     {IR_VAESIMC,
      IR_V128,

@@ -24,10 +24,13 @@ enum form_modes {
     MODES_COND,
     MODES_FCMP,       /* conditions, quiet and signaling */
     MODES_FLAGS_FCMP, /* quiet and signaling */
-    MODES_ROUND,
+    MODES_FTOI,     /* roundings, and a few numbers of bits of fraction */
+    MODES_FRACTION, /* a few numbers of bits of fraction */
+    MODES_FRINTN,
     MODES_FRINT, /* roundings, with and without inexact */
     MODES_VFCMP,
     MODES_GROUP, /* 2, 4, 8 above the size */
+    MODES_SHA1,  /* 0, 1, 2 */
 };
 
 /* What insn.imm ranges over. */
@@ -38,6 +41,9 @@ enum form_imms {
     IMMS_BITS_TOO,  /* up to the bits of a lane */
     IMMS_LANE,      /* below the number of lanes */
     IMMS_BYTES_TOO, /* 0 … 16 */
+    IMMS_ROTATE,    /* 1 … bits of a lane - 1 */
+    IMMS_BYTE,
+    IMMS_THREE,
     IMMS_FOUR,
 };
 
@@ -108,8 +114,9 @@ static const struct op_forms op_forms[] = {
     {IR_FCVT, S4 | S8, 0, 0},
     {IR_SITOF, S4 | S8, 0, 0},
     {IR_UITOF, S4 | S8, 0, 0},
-    {IR_FTOSI, S4 | S8, MODES_ROUND, 0},
-    {IR_FTOUI, S4 | S8, MODES_ROUND, 0},
+    {IR_FTOSI, S4 | S8, MODES_FTOI, 0},
+    {IR_FTOUI, S4 | S8, MODES_FTOI, 0},
+    {IR_FTOJS, S8, 0, 0},
     {IR_BITCAST, S0, 0, 0},
     {IR_VLOW, S0, 0, 0},
     {IR_VZEXT, S4 | S8, 0, 0},
@@ -134,6 +141,7 @@ static const struct op_forms op_forms[] = {
     {IR_VSHL, S1 | S2 | S4 | S8, 0, IMMS_BITS},
     {IR_VSHR, S1 | S2 | S4 | S8, 0, IMMS_BITS_TOO},
     {IR_VSAR, S1 | S2 | S4 | S8, 0, IMMS_BITS_TOO},
+    {IR_VROR, S4 | S8, 0, IMMS_ROTATE},
     {IR_VSHLS, S1 | S2 | S4 | S8, 0, 0},
     {IR_VSHLU, S1 | S2 | S4 | S8, 0, 0},
     {IR_VDUP, S1 | S2 | S4 | S8, 0, 0},
@@ -146,6 +154,7 @@ static const struct op_forms op_forms[] = {
     {IR_VUZP2, S1 | S2 | S4 | S8, 0, 0},
     {IR_VTRN1, S1 | S2 | S4 | S8, 0, 0},
     {IR_VTRN2, S1 | S2 | S4 | S8, 0, 0},
+    {IR_VSHUF, S4, 0, IMMS_BYTE},
     {IR_VEXT, S0, 0, IMMS_BYTES_TOO},
     {IR_VREV, S1 | S2 | S4, MODES_GROUP, 0},
     {IR_VTBL, S1, 0, 0},
@@ -162,35 +171,57 @@ static const struct op_forms op_forms[] = {
     {IR_VQSUBU, S1 | S2 | S4 | S8, 0, 0},
     {IR_VAVGU, S1 | S2, 0, 0},
     {IR_VPOPCNT, S1, 0, 0},
+    {IR_VCLZ, S1 | S2 | S4, 0, 0},
     {IR_VADDP, S1 | S2 | S4 | S8, 0, 0},
     {IR_VMULLS, S1 | S2 | S4, 0, 0},
     {IR_VMULLU, S1 | S2 | S4, 0, 0},
     {IR_VMULHS, S2, 0, 0},
+    {IR_VDMULH, S2 | S4, 0, IMMS_THREE},
+    {IR_VDOT2, S2, 0, 0},
     {IR_VCLMUL, S8, 0, IMMS_FOUR},
     {IR_VAESENC, S0, 0, 0},
     {IR_VAESDEC, S0, 0, 0},
     {IR_VAESMC, S0, 0, 0},
     {IR_VAESIMC, S0, 0, 0},
-    {IR_VFADD, S4 | S8, 0, 0},
-    {IR_VFSUB, S4 | S8, 0, 0},
-    {IR_VFMUL, S4 | S8, 0, 0},
-    {IR_VFDIV, S4 | S8, 0, 0},
-    {IR_VFSQRT, S4 | S8, 0, 0},
-    {IR_VFMA, S4 | S8, 0, 0},
-    {IR_VFMIN, S4 | S8, 0, 0},
-    {IR_VFMAX, S4 | S8, 0, 0},
-    {IR_VFMINNM, S4 | S8, 0, 0},
-    {IR_VFMAXNM, S4 | S8, 0, 0},
+    {IR_VAESROUND, S0, 0, 0},
+    {IR_VAESIROUND, S0, 0, 0},
+    {IR_VSHA1RNDS, S0, MODES_SHA1, 0},
+    {IR_VSHA1E, S0, 0, 0},
+    {IR_VSHA1MSG1, S0, 0, 0},
+    {IR_VSHA1MSG2, S0, 0, 0},
+    {IR_VSHA256RNDS, S0, 0, 0},
+    {IR_VSHA256MSG1, S0, 0, 0},
+    {IR_VSHA256MSG2, S0, 0, 0},
+    {IR_VFADD, S2 | S4 | S8, 0, 0},
+    {IR_VFSUB, S2 | S4 | S8, 0, 0},
+    {IR_VFMUL, S2 | S4 | S8, 0, 0},
+    {IR_VFDIV, S2 | S4 | S8, 0, 0},
+    {IR_VFSQRT, S2 | S4 | S8, 0, 0},
+    {IR_VFMA, S2 | S4 | S8, 0, 0},
+    {IR_VFMIN, S2 | S4 | S8, 0, 0},
+    {IR_VFMAX, S2 | S4 | S8, 0, 0},
+    {IR_VFMINNM, S2 | S4 | S8, 0, 0},
+    {IR_VFMAXNM, S2 | S4 | S8, 0, 0},
     {IR_VFNEG, S4 | S8, 0, 0},
     {IR_VFABS, S4 | S8, 0, 0},
-    {IR_VFCMP, S4 | S8, MODES_VFCMP, 0},
-    {IR_VFRINT, S4 | S8, MODES_FRINT, 0},
-    {IR_VSITOF, S4 | S8, 0, 0},
-    {IR_VUITOF, S4 | S8, 0, 0},
-    {IR_VFTOSI, S4 | S8, MODES_ROUND, 0},
-    {IR_VFTOUI, S4 | S8, MODES_ROUND, 0},
-    {IR_VFCVTL, S4, 0, 0},
-    {IR_VFCVTN, S8, 0, 0},
+    {IR_VFCMP, S2 | S4 | S8, MODES_VFCMP, 0},
+    {IR_VFRINT, S2 | S4 | S8, MODES_FRINT, 0},
+    {IR_VSITOF, S2 | S4 | S8, MODES_FRACTION, 0},
+    {IR_VUITOF, S2 | S4 | S8, MODES_FRACTION, 0},
+    {IR_VFTOSI, S2 | S4 | S8, MODES_FTOI, 0},
+    {IR_VFTOUI, S2 | S4 | S8, MODES_FTOI, 0},
+    {IR_VFRINTN, S4 | S8, MODES_FRINTN, 0},
+    {IR_VFMULX, S2 | S4 | S8, 0, 0},
+    {IR_VFRECPS, S2 | S4 | S8, 0, 0},
+    {IR_VFRSQRTS, S2 | S4 | S8, 0, 0},
+    {IR_VFRECPE, S2 | S4 | S8, 0, 0},
+    {IR_VFRSQRTE, S2 | S4 | S8, 0, 0},
+    {IR_VFRECPX, S2 | S4 | S8, 0, 0},
+    {IR_VFMLAL, S4, 0, 0},
+    {IR_VFCVTXN, S8, 0, 0},
+    {IR_VFCVTBF, S4, 0, 0},
+    {IR_VFCVTL, S2 | S4, 0, 0},
+    {IR_VFCVTN, S4 | S8, 0, 0},
 };
 #define OP_FORMS (sizeof op_forms / sizeof *op_forms)
 
@@ -292,6 +323,12 @@ static bool form_type_allowed(const struct form *form, enum ir_type type)
     return is_int && (form->insn.op != IR_BSWAP || form->insn.size <= form_bits(type) / 8);
 }
 
+/* 1, the bits of an integer of `size` bytes, and one number in between. */
+static bool form_fraction_allowed(unsigned fraction, unsigned size)
+{
+    return fraction == 1 || fraction == size * 8 || fraction == size * 3 + 1;
+}
+
 static bool form_mode_allowed(enum form_modes modes, unsigned size, unsigned mode)
 {
     switch (modes) {
@@ -305,19 +342,25 @@ static bool form_mode_allowed(enum form_modes modes, unsigned size, unsigned mod
         return mode < 32 && (mode & 15) < IR_FLAG_COND_COUNT;
     case MODES_FLAGS_FCMP:
         return mode <= IR_FLAGS_FCMP_SIGNAL;
-    case MODES_ROUND:
-        return mode <= IR_ROUND_CURRENT;
+    case MODES_FTOI:
+        return mode <= IR_ROUND_CURRENT || form_fraction_allowed(IR_FRACTION(mode), size);
+    case MODES_FRACTION:
+        return mode == 0 || form_fraction_allowed(mode, size);
+    case MODES_FRINTN:
+        return (mode & 7) == IR_ROUND_ZERO || (mode & 7) == IR_ROUND_CURRENT ? mode < 16 : false;
     case MODES_FRINT:
         return (mode & 7) <= IR_ROUND_CURRENT && mode < 16;
     case MODES_VFCMP:
         return mode == IR_FLAG_EQ || mode == IR_FLAG_GE || mode == IR_FLAG_GT;
     case MODES_GROUP:
         return mode > size && (mode == 2 || mode == 4 || mode == 8);
+    case MODES_SHA1:
+        return mode <= 2;
     }
     return false;
 }
 
-/* How many immediates, from 0 on. */
+/* How many immediates, from 0 on (rotations: from 1). */
 static unsigned form_imms(const struct form *form, enum form_imms imms)
 {
     unsigned size = form->insn.size;
@@ -334,6 +377,12 @@ static unsigned form_imms(const struct form *form, enum form_imms imms)
         return 16 / size;
     case IMMS_BYTES_TOO:
         return 17;
+    case IMMS_ROTATE:
+        return size * 8;
+    case IMMS_BYTE:
+        return 256;
+    case IMMS_THREE:
+        return 3;
     case IMMS_FOUR:
         return 4;
     }
@@ -352,9 +401,9 @@ static void forms_each(const struct op_forms *row, void (*each)(void *opaque, co
                 if (!form_arguments(&form, choice)) {
                     continue;
                 }
-                for (unsigned mode = 0; mode < 32; mode++) {
+                for (unsigned mode = 0; mode < 80; mode++) {
                     form.insn.mode = (uint8_t)mode;
-                    for (unsigned imm = 0; imm < form_imms(&form, row->imms); imm++) {
+                    for (unsigned imm = row->imms == IMMS_ROTATE; imm < form_imms(&form, row->imms); imm++) {
                         form.insn.imm = imm;
                         if (form_mode_allowed(row->modes, size, mode)) {
                             each(opaque, &form);

@@ -143,7 +143,7 @@ static void ops_recover(struct cpu *cpu, uint64_t host_pc, const struct host_reg
 }
 
 /* False: the backend cannot run here. */
-static bool ops_machine_init(struct ops_machine *m, const struct host_backend *backend)
+static bool ops_machine_init(struct ops_machine *m, const struct host_backend *backend, bool extensions)
 {
     memset(m, 0, sizeof *m);
     ops_slots(m);
@@ -161,7 +161,8 @@ static bool ops_machine_init(struct ops_machine *m, const struct host_backend *b
         }
         m->cache->recover = ops_recover;
     }
-    static const struct backend_options options = {.fold = true, .chain = true, .predict = true, .inline_lookup = true};
+    const struct backend_options options = {
+        .fold = true, .chain = true, .predict = true, .inline_lookup = true, .extensions = extensions};
     m->backend_state = backend->create(m->cache, &m->isa, &options);
     size_t size = (sizeof(struct cpu_front) + sizeof(struct ops_cpu) + 63) & ~(size_t)63;
     struct cpu_front *front = aligned_alloc(64, size);

@@ -2,9 +2,10 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """Runs the tests, two at a time, a line for each, and closes with `N passed, N failed`. Called by tests/run.
 
-Kinds: unit (cmocka programs of the build folder, a line a case), guest (tests/guests/, cross-compiled at several levels),
-bad (wrong input, dying guests), program (tests/programs/), random (a minute of random instructions against QEMU, the decode table
-against binutils).
+Kinds: unit (cmocka programs of the build folder, a line a case), guest (tests/guests/, cross-compiled at several
+levels), bad (wrong input, dying guests), tool (-g, -perfmap, -jitdump, dragoman-binfmt), program (tests/programs/),
+random (a minute of random instructions and the operands of TestFloat against QEMU, the decode table against
+binutils).
 """
 import argparse, collections, concurrent.futures, fnmatch, os, re, resource, shlex, signal, subprocess, sys, threading, time
 
@@ -18,8 +19,17 @@ LEVELS = ['-O0', '-O1', '-O2', '-O3']
 GUESTS = {
     'control': LEVELS, 'floating': ['-O0', '-O2'], 'integer': ['-O0', '-O2'], 'faults': ['-O0', '-O2'],
     'signals': ['-O0', '-O2'], 'selfmod': ['-O2'], 'threads': ['-O0', '-O2'], 'translating': ['-O1'], 'ordering': ['-O0', '-O2'],
+    'exclusives': LEVELS, 'litmus': LEVELS,
     'process': ['-O1'], 'exec': ['-O1'], 'pauth': ['-O0', '-O2'], 'copying': ['-O0', '-O2'], 'addresses': ['-O0', '-O2'],
+    'bti': ['-O0', '-O2'], 'guarded': ['-O2'],
 }
+# Flags of one of them.
+FLAGS = {
+    'bti': ['-mbranch-protection=standard'],
+    'guarded': ['-mbranch-protection=standard', '-nostdlib', '-Wl,-z,force-bti'],
+}
+# Again on other CPUs.
+CPUS = {'bti-O2': ['max,bti=off', 'cortex-a72'], 'guarded-O2': ['max,bti=off']}
 DYNAMIC = ['control', 'threads', 'signals', 'process', 'loaded']
 # Again with parts of the translator changed: the code cache as small as it may be, each optimisation off, the interpreter.
 ACCEL = {
@@ -30,13 +40,16 @@ ACCEL = {
     'signals-O2': ['hot=1', 'regions=off', 'predict=off', 'hot=1,number=off,dce=off'],
     'selfmod-O2': ['cache=256K', 'hot=1', 'chain=off'],
     'threads-O2': ['cache=256K', 'hot=1'],
+    'exclusives-O2': ['hot=1', 'exclusive=off', 'hot=1,exclusive=off', 'fold=off', 'regions=off', 'state=off', 'backend=interp'],
+    'litmus-O2': ['hot=1', 'exclusive=off', 'fold=off', 'backend=interp'],
     'translating-O1': ['cache=256K', 'hot=1'],
     'pauth-O2': ['hot=1', 'fold=off', 'backend=interp'],
     'copying-O2': ['hot=1', 'backend=interp'],
     'addresses-O2': ['hot=1', 'fold=off', 'backend=interp'],
+    'bti-O2': ['hot=1', 'lookup=off', 'predict=off', 'chain=off', 'backend=interp'],
 }
 # Seconds, for one program.
-TIMEOUTS = {'unit': 600, 'guest': 150, 'bad': 120, 'program': 400, 'random': 300}
+TIMEOUTS = {'unit': 600, 'guest': 150, 'bad': 120, 'program': 400, 'random': 300, 'tool': 400}
 
 
 class Test:
@@ -83,9 +96,9 @@ def collect(args):
             return 0, ''
         return run([cross, *flags, *more, '-o', output, path, '-lm', '-ldl', '-pthread'], 120, {})
 
-    def guest(name, source, levels, accel=None, dynamic=False):
+    def guest(name, source, levels, accel=None, dynamic=False, cpu=None):
         program = os.path.join(folder, name)
-        command = [*dragoman, *(['-accel', accel] if accel else []), *(['-L', cross_root] if dynamic else []), program]
+        command = [*dragoman, *(['-accel', accel] if accel else []), *(['-cpu', cpu] if cpu else []), *(['-L', cross_root] if dynamic else []), program]
         steps = [(source, program, *levels, *([] if dynamic else ['-static']))]
         if source == 'loaded':
             plugins = [os.path.join(folder, f'plugin{i}.so') for i in (1, 2)]
@@ -98,15 +111,18 @@ def collect(args):
                 if status != 0:
                     return output or 'the cross compiler failed'
             return None
-        label = name + (f' {accel}' if accel else '')
+        label = name + (f' {accel}' if accel else '') + (f' {cpu}' if cpu else '')
         tests.append(Test('guest', label, command, {}, prepare))
 
     for source, levels in GUESTS.items():
         for level in levels:
             name = source + level
-            guest(name, source, [level])
+            options = [level, *FLAGS.get(source, [])]
+            guest(name, source, options)
+            for cpu in CPUS.get(name, []):
+                guest(name, source, options, cpu=cpu)
             for part in ACCEL.get(name, []) if args.accel else []:
-                guest(name, source, [level], 'translator,' + part)
+                guest(name, source, options, 'translator,' + part)
     for source in DYNAMIC:
         guest(source + '-dynamic', source, ['-O2'], dynamic=True)
 
@@ -124,10 +140,16 @@ def collect(args):
     env = {'DRAGOMAN': args.dragoman, 'GUEST_TRUE': true_static, 'GUEST_DYNAMIC': true_dynamic, 'GUEST_CC': cross}
     tests.append(Test('bad', 'input', [here + '/bad_input.sh'], env, make_true))
     tests.append(Test('bad', 'faulting guest', [here + '/faulting.sh'], env))
+    tests.append(Test('tool', 'gdb', [here + '/debug/test_gdb.py'], env, tap=True))
+    tests.append(Test('tool', 'perf', [here + '/perf_map.py'], env))
+    tests.append(Test('tool', 'binfmt', [here + '/binfmt.sh'], env))
 
     minute = ['--build', args.build, '--seed', '1', '--seconds', '60']
     tests.append(Test('random', 'instructions', [here + '/random/run', *minute], env))
+    tests.append(Test('random', 'floating point', [here + '/testfloat/run', '--build', args.build], env))
     tests.append(Test('random', 'disassembly', [here + '/disassembly.py', '--build', args.build], env))
+    coverage = [os.path.join(args.build, 'tests', 'decode_coverage'), '--sample', here + '/decode-differences.txt']
+    tests.append(Test('random', 'decode coverage', coverage, env))
 
     for name in sorted(os.listdir(here + '/programs')):
         if name.endswith('.sh'):
@@ -181,7 +203,7 @@ def main():
             print(test.kind, test.name)
         return 0
     # The longest first, so that two workers end together; printed as they end.
-    order = {'program': 0, 'random': 1, 'unit': 2, 'guest': 3, 'bad': 4}
+    order = {'program': 0, 'random': 1, 'tool': 2, 'unit': 3, 'guest': 4, 'bad': 5}
     long = ['gcc', '7zip', 'python3', 'sqlite3', 'openssl', 'xz']
     tests.sort(key=lambda t: (order[t.kind], long.index(t.name) if t.name in long else len(long)))
     passed, skipped, failures, lock = 0, 0, [], threading.Lock()

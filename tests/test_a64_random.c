@@ -270,7 +270,7 @@ static bool same_result(const struct fixture *f, const struct result *a, const s
     return a->trap == b->trap && a->cpu.cpu.pc == b->cpu.cpu.pc && memcmp(a->cpu.x, b->cpu.x, sizeof a->cpu.x) == 0 &&
            a->cpu.sp == b->cpu.sp && a64_read_nzcv(&a->cpu) == a64_read_nzcv(&b->cpu) && a->cpu.fpcr == b->cpu.fpcr &&
            a64_read_fpsr(&a->cpu) == a64_read_fpsr(&b->cpu) && memcmp(a->cpu.v, b->cpu.v, sizeof a->cpu.v) == 0 &&
-           a->cpu.tpidr_el0 == b->cpu.tpidr_el0 && a->cpu.excl_address == b->cpu.excl_address &&
+           a->cpu.tpidr_el0 == b->cpu.tpidr_el0 && (a->trap != TRAP_HALT || a->cpu.excl_address == b->cpu.excl_address) &&
            memcmp(f->ram, f->expected_ram, RAM_BYTES) == 0;
 }
 
@@ -346,6 +346,8 @@ static void handle_faults(void)
     sigaltstack(&alternative, NULL);
     sigaction(SIGSEGV, &action, NULL);
     sigaction(SIGBUS, &action, NULL);
+    sigaction(SIGFPE, &action, NULL);
+    sigaction(SIGTRAP, &action, NULL);
 }
 
 static void test_machine(struct fixture *f, struct machine *m)
@@ -388,6 +390,8 @@ static bool create_machine(struct fixture *f, unsigned number, const char *name,
     options.verify = true;
     options.regions = number == REGIONS;
     options.hot = 2;
+    options.trap_invalid = number == REGIONS;
+    options.invalid_traps_max = UINT32_MAX;
     if (number == REFERENCE) {
         options.builder = (struct builder_options){0};
         options.backend = (struct backend_options){0};

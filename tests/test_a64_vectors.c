@@ -8,6 +8,7 @@
  * Each vector runs in translated code for real: the code is executable for its own few bytes only, so that the engine
  * comes back with TRAP_FETCH wherever it ends.
  */
+#include <signal.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -324,6 +325,14 @@ static void run_vector(struct runner *r, const uint8_t *p, unsigned number)
     r->code_end = in.pc + bytes;
     load_state(r->cpu, &in);
     enum cpu_trap trap = engine_run(&r->cpu->cpu);
+    /* As the machine does: a loop that was one operation, instruction by instruction. */
+    if (trap == TRAP_ALIGN_DATA && a64_cpu_take_apart(r->cpu, *(const uint32_t *)r->cpu->cpu.pc))
+        trap = engine_run(&r->cpu->cpu);
+    r->cpu->apart = 0;
+    if (trap == TRAP_BRANCH_TARGET) { /* there is no code, which the machine finds out */
+        r->cpu->cpu.branch_kind = 0;
+        trap = r->cpu->cpu.pc & 3 ? TRAP_ALIGN_PC : TRAP_FETCH;
+    }
     engine_invalidate(r->engine, in.pc, in.pc + bytes);
     engine_invalidate(r->engine, r->cpu->cpu.pc, r->cpu->cpu.pc + 4); /* known as not executable */
     save_state(r->cpu, &got);
@@ -346,6 +355,14 @@ static void run_vector(struct runner *r, const uint8_t *p, unsigned number)
     }
 }
 
+static struct cpu *running; /* for the signal handler */
+
+static void on_trap(int sig, siginfo_t *info, void *context)
+{
+    if (engine_fault(running, sig, (uint64_t)info->si_addr, context) != ENGINE_FAULT_FIXED)
+        signal(sig, SIG_DFL);
+}
+
 static void run_all(struct vectors *vectors, const struct host_backend *backend, bool optimize)
 {
     if (!vectors) {
@@ -363,6 +380,8 @@ static void run_all(struct vectors *vectors, const struct host_backend *backend,
     engine_default_options(&options);
     options.regions = false;
     options.verify = true;
+    options.trap_invalid = optimize;
+    options.invalid_traps_max = UINT32_MAX;
     if (!optimize) {
         options.builder = (struct builder_options){0};
         options.backend = (struct backend_options){0};
@@ -373,6 +392,10 @@ static void run_all(struct vectors *vectors, const struct host_backend *backend,
         fail_msg("%s", error);
     r.cpu = (struct a64_cpu *)engine_cpu_new(r.engine);
     a64_cpu_reset(r.cpu, a64_features_supported() & ~AFTER_V8_5);
+    running = &r.cpu->cpu;
+    struct sigaction action = {.sa_sigaction = on_trap, .sa_flags = SA_SIGINFO};
+    sigaction(SIGFPE, &action, NULL);
+    sigaction(SIGTRAP, &action, NULL);
     r.bad_by_row = calloc(a64_row_count + 1, sizeof *r.bad_by_row);
     const uint8_t *p = vectors->records;
     const char *first = getenv("DRAGOMAN_VECTOR"); /* only this one */

@@ -8,6 +8,7 @@
  * Status must agree but for MXCSR.DE, which has no meaning. That includes underflow of results on the border of the
  * denormals, where the host by itself, which detects tininess after rounding, raises less than the architecture.
  */
+#include <assert.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -92,7 +93,7 @@ static uint64_t random_int(uint64_t *seed, unsigned bits)
 
 static uint64_t random_float(uint64_t *seed, unsigned bits)
 {
-    unsigned f = bits == 32 ? 23 : 52, e = bits - 1 - f;
+    unsigned f = bits == 16 ? 10 : bits == 32 ? 23 : 52, e = bits - 1 - f;
     uint64_t r = next_random(seed), choice = next_random(seed), max_exp = (UINT64_C(1) << e) - 1, bias = max_exp >> 1;
     uint64_t exp = r >> f & max_exp, frac = r & ((UINT64_C(1) << f) - 1), sign = choice >> 63;
     switch (choice & 15) {
@@ -137,7 +138,7 @@ static uint64_t random_float(uint64_t *seed, unsigned bits)
         exp = bias - 2 + (r >> 60 & 3);
         break;
     }
-    return sign << (bits - 1) | exp << f | frac;
+    return sign << (bits - 1) | (exp & max_exp) << f | frac;
 }
 
 static bool form_is_float(const struct form *form)
@@ -170,6 +171,9 @@ static union bits random_operand(uint64_t *seed, const struct form *form, unsign
     default: {
         bool of_integers = op == IR_VSITOF || op == IR_VUITOF || !form_is_float(form);
         unsigned size = form->insn.size ? form->insn.size : 1u << next_random(seed) % 4;
+        if (op == IR_VFMLAL && i < 2) {
+            size = 2;
+        }
         for (unsigned k = 0; k < 16; k += size) {
             uint64_t lane = of_integers ? random_int(seed, size * 8) : random_float(seed, size * 8);
             memcpy(value.bytes + k, &lane, size);
@@ -184,13 +188,20 @@ static union bits random_operand(uint64_t *seed, const struct form *form, unsign
  * Operands whose result lies on the border of the denormals: just below the smallest normal number and rounded up to
  * it, at least in some rounding mode. Too rare to be met by chance. Changes nothing for other operations.
  */
-static uint64_t border_operand(uint64_t *seed, unsigned op, unsigned i, unsigned bits)
+static uint64_t border_operand(uint64_t *seed, const struct form *form, unsigned i, unsigned bits)
 {
-    unsigned f = bits == 32 ? 23 : 52;
-    uint64_t r = next_random(seed), smallest = UINT64_C(1) << f, one = bits == 32 ? 0x3f800000 : UINT64_C(1023) << 52;
+    unsigned f = bits == 16 ? 10 : bits == 32 ? 23 : 52, op = form->insn.op;
+    uint64_t r = next_random(seed), smallest = UINT64_C(1) << f;
+    uint64_t one = bits == 16 ? 0x3c00 : bits == 32 ? 0x3f800000 : UINT64_C(1023) << 52;
     uint64_t few = r & 3, sign = (r >> 63) << (bits - 1);
     bool divides = op == IR_FDIV || op == IR_VFDIV;
-    if (op == IR_FCVT || op == IR_VFCVTN) { /* double to single: 2^-126 less a little */
+    if (op == IR_VFCVTN && bits == 32) { /* single to half: 2^-14 less a little */
+        return sign | (((127 - 14) << 23) - (UINT64_C(1) << r % 14) - few);
+    }
+    if (op == IR_VFCVTXN && few == 0) { /* largest number and more */
+        return sign | (((UINT64_C(1023) + 128) << 52) - (UINT64_C(1) << r % 32));
+    }
+    if (op == IR_FCVT || op == IR_VFCVTN || op == IR_VFCVTXN) { /* double to single: 2^-126 less a little */
         return sign | (((UINT64_C(1023) - 126) << 52) - (UINT64_C(1) << r % 32) - few);
     }
     switch (i) {
@@ -203,16 +214,36 @@ static uint64_t border_operand(uint64_t *seed, unsigned op, unsigned i, unsigned
     }
 }
 
+/*
+ * A product that is half a unit in the last place of the addend, or nearly so, or the other way round: for fused
+ * operations on halves, which are not done in one step.
+ */
+static uint64_t middle_operand(uint64_t *seed, unsigned i)
+{
+    uint64_t r = next_random(seed), sign = r >> 63 << 15, few = r >> 8 & 3;
+    switch (i) {
+    case 0:
+        return sign | (0x3c00 + few); /* 1 and a little */
+    case 1:
+        return sign | (((r >> 16) % 12 << 10) + (r >> 10 & 1) * 0x1000 + (r >> 11 & 3)); /* near a power of two */
+    default:
+        return sign | ((r >> 32 & 0x7fff) % 0x7c00);
+    }
+}
+
 static void make_border_operands(uint64_t *seed, const struct form *form, union bits operands[3])
 {
     unsigned op = form->insn.op;
     bool on_border = op == IR_FMUL || op == IR_FDIV || op == IR_FMA || op == IR_VFMUL || op == IR_VFDIV ||
-                     op == IR_VFMA || (op == IR_FCVT && form->insn.size == 8) || op == IR_VFCVTN;
+                     op == IR_VFMA || op == IR_VFMULX || (op == IR_FCVT && form->insn.size == 8) || op == IR_VFCVTN ||
+                     op == IR_VFCVTXN;
     for (unsigned i = 0; on_border && i < form->nargs; i++) {
         bool wide = form->args[i] == IR_F64 || (form->args[i] == IR_V128 && form->insn.size == 8);
-        unsigned size = wide ? 8 : 4, lanes = form->args[i] == IR_V128 ? 16 / size : 1;
+        bool half = form->args[i] == IR_V128 && form->insn.size == 2;
+        unsigned size = wide ? 8 : half ? 2 : 4, lanes = form->args[i] == IR_V128 ? 16 / size : 1;
         for (unsigned k = 0; k < lanes; k++) {
-            uint64_t lane = border_operand(seed, op, i, size * 8);
+            uint64_t lane = op == IR_VFMA && half && k % 4 ? middle_operand(seed, i)
+                                                           : border_operand(seed, form, i, size * 8);
             memcpy(operands[i].bytes + k * size, &lane, size);
         }
     }
@@ -526,13 +557,14 @@ static void run_form(void *opaque, const struct form *form)
 
 /* ---- the tests -------------------------------------------------------------------------------------------------- */
 
-static struct test *make_test(void)
+/* `extensions`: with the host's instructions beyond the backend's baseline. */
+static struct test *make_test(bool extensions)
 {
     struct test *t = calloc(1, sizeof *t);
-    if (!t || !ops_machine_init(&t->reference, &backend_interp)) {
+    if (!t || !ops_machine_init(&t->reference, &backend_interp, false)) {
         return NULL;
     }
-    t->compare = ops_machine_init(&t->tested, &backend_x86_64);
+    t->compare = ops_machine_init(&t->tested, &backend_x86_64, extensions);
     if (!t->compare) {
         print_message("the x86_64 backend cannot run here (%s): checking the interpreter alone\n",
                       backend_x86_64.missing() ? backend_x86_64.missing() : "no memory");
@@ -578,13 +610,55 @@ static void test_row(void **state)
     assert_true(row->t->runs > runs);
 }
 
+/*
+ * All operands of the operations that have one half-precision (or 16-bit) operand, in all rounding modes. One lane at a
+ * time, so that no other's status hides its own; the other lanes hold 1.0, which raises nothing.
+ */
+static void run_all_halves(void *opaque, const struct form *form)
+{
+    struct test *t = opaque;
+    struct region regions[2];
+    unsigned lane = 0;
+    if (form->nargs != 1 || form->insn.size != 2 || !(ir_info(&form->insn)->attrs & IR_ATTR_FPSR)) {
+        return;
+    }
+    build_region(t, form, SET_SLOTS, 0, NULL);
+    compile_both(t, regions);
+    for (unsigned rounding = 0; rounding < 4; rounding++) {
+        for (unsigned bits = 0; bits < 0x10000; bits++) {
+            union bits operands[3] = {{.u64 = {UINT64_C(0x3c003c003c003c00), UINT64_C(0x3c003c003c003c00)}}};
+            lane = (lane + 1) % (form->insn.op == IR_VFCVTL ? 4 : 8);
+            memcpy(operands[0].bytes + 2 * lane, &bits, 2);
+            set_operands(t, form, operands, rounding);
+            ops_run(&t->reference, &regions[0]);
+            if (t->compare) {
+                ops_run(&t->tested, &regions[1]);
+                check_same(t, form, SET_SLOTS, operands);
+            }
+        }
+    }
+    free_both(t, regions);
+}
+
+static void test_all_halves(void **state)
+{
+    for (unsigned i = 0; i < OP_FORMS; i++) {
+        forms_each(&op_forms[i], run_all_halves, *state);
+    }
+}
+
 #include "tests/ops_examples.h"
 #include "tests/ops_memory.h"
 
+/* The operations that are emitted otherwise without the host's extensions. */
+#define FIRST_EXTENDED IR_VCLMUL
+#define LAST_EXTENDED IR_VSHA256MSG2
+enum { EXTENDED = LAST_EXTENDED - FIRST_EXTENDED + 1, OTHERS = 7 };
+
 int main(void)
 {
-    struct test *t = make_test();
-    if (!t) {
+    struct test *t = make_test(true), *plain = make_test(false);
+    if (!t || !plain) {
         return 1;
     }
     struct CMUnitTest tests[] = {
@@ -594,18 +668,33 @@ int main(void)
         cmocka_unit_test(test_calls),
         cmocka_unit_test(test_loop),
         cmocka_unit_test(test_fault),
-        [6 ... 6 + OP_FORMS - 1] = cmocka_unit_test(test_row),
+        cmocka_unit_test(test_all_halves),
+        [OTHERS ... OTHERS + OP_FORMS + EXTENDED - 1] = cmocka_unit_test(test_row),
     };
-    struct row rows[OP_FORMS];
-    for (unsigned i = 0; i < 6; i++) {
+    struct row rows[OP_FORMS + EXTENDED];
+    char names[EXTENDED][32];
+    for (unsigned i = 0; i < OTHERS; i++) {
         tests[i].initial_state = t;
     }
+    unsigned n = 0;
     for (unsigned i = 0; i < OP_FORMS; i++) {
-        rows[i] = (struct row){t, &op_forms[i]};
-        tests[6 + i].name = ir_op_table[op_forms[i].op].text;
-        tests[6 + i].initial_state = &rows[i];
+        rows[n] = (struct row){t, &op_forms[i]};
+        tests[OTHERS + n++].name = ir_op_table[op_forms[i].op].text;
+    }
+    for (unsigned i = 0; i < OP_FORMS; i++) {
+        unsigned op = op_forms[i].op;
+        if (op >= FIRST_EXTENDED && op <= LAST_EXTENDED) {
+            snprintf(names[op - FIRST_EXTENDED], sizeof names[0], "%s-plain", ir_op_table[op].text);
+            rows[n] = (struct row){plain, &op_forms[i]};
+            tests[OTHERS + n++].name = names[op - FIRST_EXTENDED];
+        }
+    }
+    assert(n == OP_FORMS + EXTENDED);
+    for (unsigned i = 0; i < n; i++) {
+        tests[OTHERS + i].initial_state = &rows[i];
     }
     int failed = cmocka_run_group_tests_name("ops", tests, NULL, NULL);
     release_test(t);
+    release_test(plain);
     return failed;
 }

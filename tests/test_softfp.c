@@ -19,6 +19,7 @@
 
 #include <cmocka.h>
 
+#include "frontend/a64/simd_helpers.h"
 #include "translator/softfp.h"
 
 #define RANDOM_ROUNDS 40000
@@ -693,6 +694,60 @@ static void test_mxcsr(void **state)
     }
 }
 
+/* The tables of estimates against the manual's loops: RecipEstimate(), RecipSqrtEstimate() (shared/functions/float). */
+static void test_estimate_tables(void **state)
+{
+    (void)state;
+    for (unsigned i = 0; i < 256; i++) {
+        unsigned a = (256 + i) * 2 + 1, b = (1u << 19) / a;
+        assert_int_equal(softfp_recip_table[i], ((b + 1) / 2) & 0xff);
+    }
+    for (unsigned i = 0; i < 512; i++) {
+        unsigned fraction = 256 | (i & 255); /* biased exponent odd: 0.25 … 0.5, even: 0.5 … 1.0 */
+        unsigned a = i & 256 ? (fraction >> 1) * 2 + 1 : (fraction >> 1 << 1) * 2 + 2, b = 512;
+        while (a * (b + 1) * (b + 1) < 1u << 28) {
+            b++;
+        }
+        assert_int_equal(softfp_rsqrt_table[i], ((b + 1) / 2) & 0xff);
+    }
+}
+
+/* The helper of BFDOT does the same with host arithmetic, and leaves MXCSR alone. */
+static void test_bf16_dot_helper(void **state)
+{
+    (void)state;
+    uint64_t seed = 3;
+    const uint32_t saved = _mm_getcsr();
+    for (unsigned round = 0; round < RANDOM_ROUNDS; round++) {
+        uint32_t c[4], a[4], b[4], r[4];
+        for (unsigned i = 0; i < 4; i++) {
+            uint64_t near = next_random(&seed); /* exponents all over, or near to one another, so that sums cancel */
+            c[i] = (uint32_t)random_operand(&seed, 32);
+            a[i] = (uint32_t)(random_operand(&seed, 32) & 0xffff0000) | (uint32_t)random_operand(&seed, 32) >> 16;
+            b[i] = (uint32_t)(random_operand(&seed, 32) & 0xffff0000) | (uint32_t)random_operand(&seed, 32) >> 16;
+            if (near & 3) {
+                a[i] = (a[i] & 0x83ff83ff) | 0x3c003c00;
+                b[i] = (b[i] & 0x83ff83ff) | 0x3c003c00;
+                c[i] = (c[i] & 0x80ffffff) | (near & 4 ? 0x3f000000 : 0x32000000);
+            }
+        }
+        __m128i vectors[3];
+        memcpy(&vectors[0], c, 16);
+        memcpy(&vectors[1], a, 16);
+        memcpy(&vectors[2], b, 16);
+        uint32_t mxcsr = 0x1f80 | (round & 3) << 13 | (round >> 2 & 0x3f);
+        _mm_setcsr(mxcsr);
+        __m128i result = helper_bf16_dot(vectors[0], vectors[1], vectors[2]);
+        uint32_t after = _mm_getcsr();
+        _mm_setcsr(saved);
+        memcpy(r, &result, 16);
+        assert_int_equal(after, mxcsr);
+        for (unsigned i = 0; i < 4; i++) {
+            assert_int_equal(r[i], softfp_bf16_dot(c[i], a[i], b[i]));
+        }
+    }
+}
+
 static void eval(struct ir_insn insn, const uint64_t operands[3][2], uint64_t result[2], uint32_t *mxcsr)
 {
     __m128i vectors[3], value;
@@ -782,6 +837,8 @@ int main(void)
         cmocka_unit_test(test_bfloat16),
         cmocka_unit_test(test_javascript),
         cmocka_unit_test(test_muladd_half_to_single),
+        cmocka_unit_test(test_estimate_tables),
+        cmocka_unit_test(test_bf16_dot_helper),
         cmocka_unit_test(test_mxcsr),
         cmocka_unit_test(test_eval_ir),
     };

@@ -29,6 +29,11 @@ struct code_exit {
     struct code_exit *next_in; /* list of exits chained to the same region (region.incoming) */
 };
 
+/** A host instruction that may trap, and where the thread is to go on then; offsets from region.code. */
+struct code_trap {
+    uint32_t offset, stub_offset;
+};
+
 /** One translation. It lies in code_cache_memory() of the chunk that holds its code. */
 struct region {
     uint64_t guest_pc;
@@ -40,8 +45,12 @@ struct region {
     struct code_exit *exits; /* code_cache_memory() */
     uint8_t *statemap;       /* code_cache_memory() */
     uint32_t statemap_size;
+    struct code_trap *traps; /* code_cache_memory(): ntraps, in ascending order of offset */
+    uint32_t ntraps;
+    bool trap_invalid;    /* in: floating-point results are not tested for NaNs, invalid operations trap instead */
     int32_t countdown;    /* entries until hot, counted by translated code when compiled with `profile` */
     void *backend_data;   /* malloc'ed; interp keeps its IR here */
+    uint8_t entry_kinds;  /* bit k: an indirect branch of kind k may reach it (builder.entry_kinds) */
     bool hot;             /* formed of several blocks */
     bool dead;            /* invalidated: never linked to, entered or found again */
     struct code_exit *incoming;
@@ -56,6 +65,7 @@ struct backend_options {
     bool chain;     /* direct exits may be patched */
     bool predict;   /* return predictor */
     bool inline_lookup; /* indirect branches probe the jump cache in place */
+    bool extensions;    /* host instructions beyond the backend's baseline are used where the host has them */
 };
 
 struct host_backend {
@@ -90,6 +100,12 @@ struct host_backend {
      * backend's own business (its stack's guard page), repairs `uc` and returns true: the handler returns at once.
      */
     bool (*fixup)(void *backend, struct cpu *cpu, int sig, uint64_t fault_address, ucontext_t *uc);
+    /**
+     * Before the CPU runs regions compiled with region.trap_invalid, or again ones without. NULL: this backend compiles them
+     * alike. Guest code sees no difference; what traps comes to fixup() as SIGFPE or SIGTRAP, and is counted in
+     * cpu->invalid_traps: as it takes a signal, a guest whose operations are often invalid is better off without.
+     */
+    void (*trap_invalid)(struct cpu *cpu, bool trap);
     /** From a host signal handler, after state was recovered: makes `uc` continue in the epilogue, so that enter() returns
         with cpu->exit_reason = CPU_EXIT_FAULT. */
     void (*leave)(void *backend, struct cpu *cpu, ucontext_t *uc);

@@ -153,9 +153,43 @@ ir_ref builder_emit(struct builder *b, struct ir_insn *insn)
     return ref;
 }
 
+/** Tests for the watchpoints, before an access of `size` bytes at base + (index << scale) + imm. */
+static void watch_access(struct builder *b, enum ir_op op, unsigned size, unsigned mode, uint64_t imm, ir_ref base, ir_ref index)
+{
+    const unsigned attrs = ir_op_table[op].attrs;
+    ir_ref address = b_add(b, base, b_i64(b, imm));
+    if ((op == IR_LOAD || op == IR_STORE) && index != IR_NONE)
+        address = b_add(b, address, b_shl(b, index, IR_MEM_SCALE(mode)));
+    for (unsigned i = 0; i < b->nwatches; i++) {
+        const struct builder_watch *w = &b->watches[i];
+        if (!(w->read && attrs & IR_ATTR_MEMRD) && !(w->write && attrs & IR_ATTR_MEMWR))
+            continue;
+        /* They overlap when the access begins in [start - size + 1, start + w->size). */
+        ir_ref distance = b_sub(b, address, b_i64(b, w->start - size + 1));
+        builder_guard(b, b_cmp(b, IR_ULT, distance, b_i64(b, w->size + size - 1)), TRAP_DEBUG, b->p->insn_pc, i + 1);
+    }
+}
+
+void builder_watch_range(struct builder *b, ir_ref start, ir_ref size, bool write)
+{
+    for (unsigned i = 0; i < b->nwatches; i++) {
+        const struct builder_watch *w = &b->watches[i];
+        if (!(write ? w->write : w->read))
+            continue;
+        /* One of the two begins within the other. */
+        ir_ref watched = b_i64(b, w->start), none = b_cmp(b, IR_EQ, size, b_i64(b, 0));
+        ir_ref overlap = b_or(b, b_cmp(b, IR_ULT, b_sub(b, watched, start), size),
+                              b_cmp(b, IR_ULT, b_sub(b, start, watched), b_i64(b, w->size)));
+        builder_guard(b, b_select(b, none, b_i32(b, 0), overlap), TRAP_DEBUG, b->p->insn_pc, i + 1);
+    }
+}
+
 ir_ref builder_op(struct builder *b, enum ir_op op, enum ir_type type, unsigned size, unsigned mode, uint64_t imm,
                   ir_ref a0, ir_ref a1, ir_ref a2, ir_ref a3)
 {
+    if (__builtin_expect(b->nwatches != 0, 0) && ir_op_table[op].attrs & IR_ATTR_FAULT &&
+        ir_op_table[op].attrs & (IR_ATTR_MEMRD | IR_ATTR_MEMWR))
+        watch_access(b, op, size, mode, imm, a0, a1);
     struct ir_insn insn = {.op = (uint8_t)op, .type = (uint8_t)type, .size = (uint8_t)size, .mode = (uint8_t)mode,
                            .imm = imm, .arg = {a0, a1, a2, a3}};
     return builder_emit(b, &insn);
@@ -259,6 +293,8 @@ void builder_begin(struct builder *b, struct ir *ir, const struct cpu *cpu, uint
     b->ir = ir;
     b->cpu = cpu;
     b->key = key;
+    b->entry_pc = pcs[0];
+    b->entry_kinds = (1u << JUMP_KINDS) - 1;
     for (unsigned i = 0; i < n; i++) {
         p->blocks[i].pc = pcs[i];
         p->pc_filter |= UINT64_C(1) << (pcs[i] >> 1 & 63);
@@ -280,6 +316,8 @@ void builder_begin_block(struct builder *b, unsigned index)
     struct guest_block *g = &p->blocks[index];
     b->pc = p->insn_pc = g->pc;
     p->ended = p->insn_begun = p->polled = false;
+    b->branch_kind = 0;
+    b->peeked = g->pc;
     memset(p->known, 0, sizeof p->known);
     memset(p->fetched, 0, sizeof p->fetched);
     memset(p->put, 0, sizeof p->put);
@@ -345,6 +383,11 @@ static bool fetch_extent(struct builder *b, uint64_t pc)
     return true;
 }
 
+uint32_t builder_code_attributes(const struct builder *b)
+{
+    return b->attributes ? b->attributes(b->fetch_opaque, b->pc) : 0;
+}
+
 /* Little-endian value of `bytes` bytes at pc; pages are looked up one by one, so they need not be neighbours in the
    host. */
 static bool fetch(struct builder *b, uint64_t pc, unsigned bytes, uint32_t *value)
@@ -378,6 +421,16 @@ static uint32_t fetch_or_end(struct builder *b, uint64_t pc, unsigned bytes)
         builder_trap(b, TRAP_FETCH, p->insn_pc, 0);
     }
     return 0;
+}
+
+bool builder_peek32(struct builder *b, uint64_t pc, uint32_t *word)
+{
+    if (pc < b->fetch_pc || pc >= b->fetch_end || b->fetch_end - pc < 4)
+        return false;
+    memcpy(word, b->fetch_host + (pc - b->fetch_pc), 4);
+    if (b->peeked < pc + 4)
+        b->peeked = pc + 4;
+    return true;
 }
 
 uint32_t builder_fetch32(struct builder *b)
@@ -498,12 +551,14 @@ void builder_jump_call(struct builder *b, uint64_t target, uint64_t return_pc)
 void builder_jump_indirect(struct builder *b, ir_ref target)
 {
     struct ir_insn last = terminator(IR_EXIT_IND, 0, target);
+    last.mode = b->branch_kind;
     end_block(b, &last, 0, NULL);
 }
 
 void builder_jump_indirect_call(struct builder *b, ir_ref target, uint64_t return_pc)
 {
     struct ir_insn last = terminator(IR_EXIT_INDCALL, 0, target);
+    last.mode = b->branch_kind;
     last.imm2 = return_pc;
     end_block(b, &last, 0, NULL);
 }

@@ -25,6 +25,13 @@ struct builder_options {
     bool number; /* value numbering */
     bool state;  /* forwarding of guest state from one instruction to the next (off: every block ends after one
                     instruction by falling through, so that all state goes through memory: slow, for tests) */
+    bool exclusive; /* load-exclusive to store-exclusive may be translated as one operation (builder.single) */
+};
+
+/** Guest memory that a debugger watches. */
+struct builder_watch {
+    uint64_t start, size;
+    uint32_t read, write; /* which accesses: 0 or 1 */
 };
 
 struct builder_private; /* builder.c */
@@ -39,9 +46,19 @@ struct builder {
     const uint8_t *fetch_host;    /* host address of fetch_pc's byte */
     /** Asks the machine for the extent of executable code at pc (engine_memory.fetch). */
     const uint8_t *(*fetch)(void *opaque, uint64_t pc, uint64_t *end);
+    uint32_t (*attributes)(void *opaque, uint64_t pc); /* engine_memory.attributes */
     void *fetch_opaque;
     bool hot;       /* set before builder_begin(): form edges even when the region is one block (a loop onto itself);
                        with n > 1 edges are formed anyway */
+    uint64_t entry_pc;     /* of the region */
+    uint8_t entry_kinds;   /* which kinds of indirect branches may reach the region: all, unless the translate function of the
+                              instruction at entry_pc takes bits away */
+    uint8_t branch_kind;   /* of the indirect branch that ends the block, 0..JUMP_KINDS-1: 0, unless its translate function
+                              says another. Returns are of kind 0 */
+    const struct builder_watch *watches; /* accesses of these leave with TRAP_DEBUG, trap_info = index + 1, before they happen */
+    unsigned nwatches;
+    bool single;     /* translate() is to do no more than the instruction at pc: a debugger may stop at the next one */
+    uint64_t peeked; /* end of what builder_peek32() has read for the block */
     void *isa_data; /* the frontend's own, e.g. IT state while translating T32 */
     struct builder_private *p;
 };
@@ -73,6 +90,11 @@ void builder_finish(struct builder *b);
     0 (translate must then return). */
 uint32_t builder_fetch32(struct builder *b);
 uint16_t builder_fetch16(struct builder *b, unsigned offset);
+/** The word at `pc`, a little beyond what is being translated, which may come to depend on it. False: not executable, or in
+    another mapping. */
+bool builder_peek32(struct builder *b, uint64_t pc, uint32_t *word);
+/** What the machine tells about the page of the instruction being translated. */
+uint32_t builder_code_attributes(const struct builder *b);
 
 ir_ref builder_get(struct builder *b, unsigned slot);
 void builder_put(struct builder *b, unsigned slot, ir_ref value);
@@ -101,6 +123,10 @@ void builder_poll(struct builder *b);
  * builder_trap(). The block goes on.
  */
 void builder_guard(struct builder *b, ir_ref cond, enum cpu_trap trap, uint64_t pc, uint32_t info);
+
+/** The instruction's helper will read (or write) `size` bytes, an i64, from `start` on: for watchpoints. Operations on memory
+    need no such call. */
+void builder_watch_range(struct builder *b, ir_ref start, ir_ref size, bool write);
 
 /* Ends of a block. `pc`s are guest addresses; state puts must have been done. */
 void builder_jump(struct builder *b, uint64_t target);

@@ -79,6 +79,7 @@ static ir_ref fold_vlow64(struct builder *b, struct ir_insn *t)
         return builder_vconst(b, low, 0);
     switch (insn_at(b, t->arg[0])->op) {
     case IR_VZEXT: case IR_VLOW64: case IR_VXTN: case IR_VQXTNS: case IR_VQXTNU: case IR_VQXTUN: case IR_VFCVTN:
+    case IR_VFCVTXN: case IR_VFCVTBF:
         return t->arg[0];
     default:
         return IR_NONE;
@@ -136,6 +137,106 @@ static ir_ref fold_shift(struct builder *b, struct ir_insn *t)
     return t->op == IR_VSHR && t->imm == 8u * t->size ? zero(b) : is_zero(b, t->arg[0]) ? t->arg[0] : IR_NONE;
 }
 
+static ir_ref binary(struct builder *b, enum ir_op op, unsigned size, unsigned mode, uint64_t imm, ir_ref x, ir_ref y)
+{
+    return builder_op(b, op, IR_V128, size, mode, imm, x, y, IR_NONE, IR_NONE);
+}
+
+/* Each lane of a shuffle of shuffles has one place that it comes from. */
+static ir_ref fold_vshuf(struct builder *b, struct ir_insn *t)
+{
+    ir_ref from[4];
+    unsigned lanes[4], imm = 0;
+    bool whole = true;
+    for (unsigned i = 0; i < 4; i++) {
+        const struct ir_insn *x = insn_at(b, t->arg[i / 2]);
+        from[i] = t->arg[i / 2];
+        lanes[i] = t->imm >> (2 * i) & 3;
+        if (x->op == IR_VSHUF) {
+            from[i] = x->arg[lanes[i] / 2];
+            lanes[i] = x->imm >> (2 * lanes[i]) & 3;
+        }
+        imm |= lanes[i] << (2 * i);
+        whole &= from[i] == from[0] && lanes[i] == i;
+    }
+    if (whole)
+        return from[0];
+    if (from[0] == from[1] && from[2] == from[3]) {
+        t->arg[0] = from[0];
+        t->arg[1] = from[2];
+        t->imm = imm;
+    }
+    return IR_NONE;
+}
+
+/* Shifts by one count in all lanes. */
+static ir_ref fold_shift_register(struct builder *b, struct ir_insn *t)
+{
+    uint64_t low, high;
+    if (!vector_constant(b, t->arg[1], &low, &high))
+        return IR_NONE;
+    unsigned bits = 8u * t->size;
+    for (unsigned i = 1; i < 16u / t->size; i++)
+        if ((uint8_t)lane(low, high, t->size, i) != (uint8_t)low)
+            return IR_NONE;
+    int count = (int8_t)low;
+    if (count >= (int)bits)
+        return zero(b);
+    enum ir_op op = count >= 0 ? IR_VSHL : t->op == IR_VSHLS ? IR_VSAR : IR_VSHR;
+    unsigned amount = (unsigned)(count < 0 ? -count : count);
+    if (amount > bits && op == IR_VSHR)
+        return zero(b);
+    return binary(b, op, t->size, 0, amount > bits ? bits : amount, t->arg[0], IR_NONE);
+}
+
+/* ---- cryptography: the host's instructions do several of the guest's ------------------------------------------------ */
+
+/* A round without a key, xor a value: that is the key. */
+static ir_ref fold_aes_key(struct builder *b, ir_ref round, ir_ref key)
+{
+    struct ir_insn x = *insn_at(b, round);
+    if (x.op != IR_VAESENC && x.op != IR_VAESDEC && x.op != IR_VAESROUND && x.op != IR_VAESIROUND)
+        return IR_NONE;
+    return is_zero(b, x.arg[1]) ? binary(b, (enum ir_op)x.op, 0, 0, 0, x.arg[0], key) : IR_NONE;
+}
+
+/* MixColumns after the other steps of a round. */
+static ir_ref fold_aes_columns(struct builder *b, const struct ir_insn *t)
+{
+    struct ir_insn x = *insn_at(b, t->arg[0]);
+    bool inverse = t->op == IR_VAESIMC;
+    if (x.op != (inverse ? IR_VAESDEC : IR_VAESENC) || !is_zero(b, x.arg[1]))
+        return IR_NONE;
+    return binary(b, inverse ? IR_VAESIROUND : IR_VAESROUND, 0, 0, 0, x.arg[0], x.arg[1]);
+}
+
+/* VSHA1E of zero: E in lane 3 alone, which a mask may say again, and which is added to words. */
+static bool is_sha1_e(struct builder *b, ir_ref ref)
+{
+    const struct ir_insn *insn = insn_at(b, ref);
+    return insn->op == IR_VSHA1E && is_zero(b, insn->arg[1]);
+}
+
+static bool is_lane3_mask(struct builder *b, ir_ref ref)
+{
+    uint64_t low, high;
+    return vector_constant(b, ref, &low, &high) && low == 0 && high == UINT64_C(0xffffffff00000000);
+}
+
+static ir_ref fold_add(struct builder *b, const struct ir_insn *t)
+{
+    ir_ref x = t->arg[0], y = t->arg[1];
+    if (is_zero(b, x))
+        return y;
+    if (is_zero(b, y))
+        return x;
+    if (t->size == 4 && is_sha1_e(b, x))
+        return binary(b, IR_VSHA1E, 0, 0, 0, insn_at(b, x)->arg[0], y);
+    if (t->size == 4 && is_sha1_e(b, y))
+        return binary(b, IR_VSHA1E, 0, 0, 0, insn_at(b, y)->arg[0], x);
+    return IR_NONE;
+}
+
 static ir_ref fold_logic(struct builder *b, struct ir_insn *t)
 {
     uint64_t low[2], high[2];
@@ -150,13 +251,18 @@ static ir_ref fold_logic(struct builder *b, struct ir_insn *t)
     }
     switch (t->op) {
     case IR_VAND:
+        if ((is_sha1_e(b, x) && is_lane3_mask(b, y)) || (is_sha1_e(b, y) && is_lane3_mask(b, x)))
+            return is_sha1_e(b, x) ? x : y;
         return x == y || is_zero(b, x) || is_ones(b, y) ? x : is_zero(b, y) || is_ones(b, x) ? y : IR_NONE;
     case IR_VOR:
         return x == y || is_zero(b, y) || is_ones(b, x) ? x : is_zero(b, x) || is_ones(b, y) ? y : IR_NONE;
     case IR_VXOR:
         if (is_ones(b, y))
             return unary(b, IR_VNOT, IR_V128, 0, x);
-        return x == y ? zero(b) : is_zero(b, y) ? x : is_zero(b, x) ? y : IR_NONE;
+        if (x == y || is_zero(b, x) || is_zero(b, y))
+            return x == y ? zero(b) : is_zero(b, y) ? x : y;
+        ir_ref keyed = fold_aes_key(b, x, y);
+        return keyed != IR_NONE ? keyed : fold_aes_key(b, y, x);
     case IR_VANDN:
         return x == y || is_ones(b, y) ? zero(b) : is_zero(b, x) || is_zero(b, y) ? x : IR_NONE;
     default:
@@ -203,7 +309,7 @@ ir_ref builder_fold_vector(struct builder *b, struct ir_insn *t)
             return y;
         return is_ones(b, x) ? y : is_zero(b, x) ? t->arg[2] : IR_NONE;
     case IR_VADD:
-        return is_zero(b, x) ? y : is_zero(b, y) ? x : IR_NONE;
+        return fold_add(b, t);
     case IR_VSUB:
         if (x == y)
             return zero(b);
@@ -216,6 +322,12 @@ ir_ref builder_fold_vector(struct builder *b, struct ir_insn *t)
         return x == y ? zero(b) : IR_NONE;
     case IR_VSHL: case IR_VSHR: case IR_VSAR:
         return fold_shift(b, t);
+    case IR_VSHLS: case IR_VSHLU:
+        return fold_shift_register(b, t);
+    case IR_VSHUF:
+        return fold_vshuf(b, t);
+    case IR_VAESMC: case IR_VAESIMC:
+        return fold_aes_columns(b, t);
     case IR_VEXT:
         return t->imm == 0 ? x : t->imm == 16 ? y : IR_NONE;
     default:

@@ -35,7 +35,43 @@ static int memory_file(size_t size)
     return fd;
 }
 
+/**
+ * Maps `size` bytes twice: executable at `place` (NULL: anywhere), writable at `writable` (NULL: anywhere). Of the memory file
+ * `fd`, or of shared memory without a file for -1. False with errno set.
+ */
+static bool map_twice(int fd, size_t size, void *place, void *writable, uint8_t **rx, uint8_t **rw)
+{
+    int shared = MAP_SHARED | (fd < 0 ? MAP_ANONYMOUS : 0);
+    uint8_t *first = mmap(writable, size, PROT_READ | PROT_WRITE, shared | (writable ? MAP_FIXED : 0), fd, 0), *second;
+    if (first == MAP_FAILED)
+        return false;
+    if (fd >= 0) {
+        second = mmap(place, size, PROT_READ | PROT_EXEC, MAP_SHARED | (place ? MAP_FIXED : 0), fd, 0);
+    } else {
+        /* An old size of 0 leaves the old mapping as it is (mremap(2)). */
+        second = mremap(first, 0, size, MREMAP_MAYMOVE | (place ? MREMAP_FIXED : 0), place);
+        if (second != MAP_FAILED && mprotect(second, size, PROT_READ | PROT_EXEC) != 0) {
+            munmap(second, size);
+            second = MAP_FAILED;
+        }
+    }
+    if (second == MAP_FAILED) {
+        int saved = errno;
+        munmap(first, size);
+        errno = saved;
+        return false;
+    }
+    *rx = second;
+    *rw = first;
+    return true;
+}
+
 struct code_cache *code_cache_create(size_t size, char error[256])
+{
+    return code_cache_create_in(size, false, error);
+}
+
+struct code_cache *code_cache_create_in(size_t size, bool anonymous, char error[256])
 {
     if (size < CODE_CACHE_MIN_SIZE)
         size = CODE_CACHE_MIN_SIZE;
@@ -48,8 +84,8 @@ struct code_cache *code_cache_create(size_t size, char error[256])
         snprintf(error, 256, "code cache: out of memory");
         return NULL;
     }
-    int fd = memory_file(size);
-    if (fd < 0) {
+    int fd = anonymous ? -1 : memory_file(size);
+    if (fd < 0 && !anonymous) {
         snprintf(error, 256, "code cache: no memory file of %zu KiB: %s", size >> 10, strerror(errno));
         free(cache);
         return NULL;
@@ -64,25 +100,23 @@ struct code_cache *code_cache_create(size_t size, char error[256])
         near = 0;
         place = NULL;
     }
-    void *rx = mmap(place, size, PROT_READ | PROT_EXEC, MAP_SHARED | (place ? MAP_FIXED : 0), fd, 0);
-    void *rw = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+    uint8_t *rx = NULL, *rw = NULL;
     void *regions = mmap(NULL, arrays, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    bool mapped = regions != MAP_FAILED && map_twice(fd, size, place, NULL, &rx, &rw);
     int saved = errno;
-    close(fd);
-    if (rx == MAP_FAILED || rw == MAP_FAILED || regions == MAP_FAILED) {
+    if (fd >= 0)
+        close(fd);
+    if (!mapped) {
         snprintf(error, 256, "code cache: cannot map %zu KiB of code memory (is executable memory forbidden here?): %s",
                  size >> 10, strerror(saved));
         if (place)
             munmap(place, size + near);
-        else if (rx != MAP_FAILED)
-            munmap(rx, size);
-        if (rw != MAP_FAILED)
-            munmap(rw, size);
         if (regions != MAP_FAILED)
             munmap(regions, arrays);
         free(cache);
         return NULL;
     }
+    cache->anonymous = anonymous;
     cache->rx = rx;
     cache->rw = rw;
     cache->rx_to_rw = (ptrdiff_t)((uintptr_t)rw - (uintptr_t)rx);
@@ -324,12 +358,25 @@ int code_cache_snapshot(const struct code_cache *cache)
     return fd;
 }
 
+/** What copy_to() has put into `fd`. */
+static bool read_used(const struct code_cache *cache, int fd)
+{
+    bool ok = pread(fd, cache->rw, cache->permanent_used, 0) == (ssize_t)cache->permanent_used;
+    for (unsigned i = 0; ok && i < CODE_CACHE_CHUNKS; i++) {
+        const struct code_chunk *chunk = &cache->chunks[i];
+        ok = chunk->nregions == 0 || pread(fd, cache->rw + chunk->start, chunk->used, chunk->start) == (ssize_t)chunk->used;
+    }
+    return ok;
+}
+
 bool code_cache_adopt(struct code_cache *cache, int fd)
 {
     for (unsigned i = 0; i < CODE_CACHE_CHUNKS; i++)
         cache->chunks[i].populated = cache->chunks[i].used;
-    void *rx = mmap((void *)cache->rx, cache->size, PROT_READ | PROT_EXEC, MAP_SHARED | MAP_FIXED, fd, 0);
-    void *rw = mmap(cache->rw, cache->size, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_FIXED, fd, 0);
+    uint8_t *rx, *rw;
+    bool mapped = map_twice(cache->anonymous ? -1 : fd, cache->size, (void *)cache->rx, cache->rw, &rx, &rw);
+    if (mapped && cache->anonymous)
+        mapped = read_used(cache, fd);
     close(fd);
-    return rx != MAP_FAILED && rw != MAP_FAILED;
+    return mapped;
 }

@@ -61,6 +61,7 @@ struct code_cache {
     uint8_t *rw;
     size_t near_size; /* bytes of near memory, which begins at rx + size */
     ptrdiff_t rx_to_rw; /* rw - rx */
+    bool anonymous;     /* see code_cache_create_in() */
     size_t size;
     uint32_t permanent_used;
     bool permanent_closed;
@@ -80,6 +81,8 @@ struct code_cache {
 /** Makes a cache of `size` bytes (raised to CODE_CACHE_MIN_SIZE, lowered to CODE_CACHE_MAX_SIZE, rounded to pages).
     Returns NULL and a message in `error` when the host gives no memory. */
 struct code_cache *code_cache_create(size_t size, char error[256]);
+/** `anonymous`: in memory that /proc/PID/maps shows without a file, where perf looks addresses up in a map of its own. */
+struct code_cache *code_cache_create_in(size_t size, bool anonymous, char error[256]);
 void code_cache_destroy(struct code_cache *cache);
 
 /** Takes `size` bytes of the permanent area, 64-byte aligned. Only before the first region; false: more than an eighth of the

@@ -45,7 +45,21 @@ enum cpu_trap {
     TRAP_ALIGN_DATA,    /* an access that has to be aligned is not */
     TRAP_ALIGN_SP,      /* the stack pointer is the base of an access and not aligned */
     TRAP_EXECUTE,       /* guest_isa.execute is to go on with the instruction; trap_info is its word. Handled inside */
+    TRAP_DEBUG,         /* a breakpoint at pc (trap_info 0), or before an access that watchpoint trap_info - 1 is for */
     TRAP_DATA,          /* guest_isa.execute met memory that cannot be accessed: at cache_start; trap_info: 1 for a write */
+    TRAP_BRANCH_TARGET, /* what is at pc, code or not, may not be reached by the indirect branch that cpu.branch_kind tells */
+    TRAP_WINDOW_OPEN,   /* no other CPU may run from here on, see enum cpu_window. Handled inside */
+    TRAP_WINDOW_CLOSE,  /* the others may run again. Handled inside */
+};
+
+/**
+ * Windows: what a CPU executes while no other one of the engine runs (exclusive.c). The ISA's CPU struct holds this word, at
+ * guest_isa.window_offset; translated code reads it as a slot, and only the CPU's own engine_run() writes it.
+ */
+enum cpu_window {
+    CPU_WINDOW_ALONE, /* there is no other CPU */
+    CPU_WINDOW_CLOSED,
+    CPU_WINDOW_OPEN,
 };
 
 struct jump_entry {
@@ -54,10 +68,19 @@ struct jump_entry {
 };
 #define JUMP_CACHE_BITS 12
 #define JUMP_CACHE_HASH(pc) ((uint32_t)((pc) >> 2) & ((1u << JUMP_CACHE_BITS) - 1))
+/**
+ * Indirect branches are of several kinds (0..JUMP_KINDS-1, the frontend's own), and a region says by which of them it may be
+ * reached. The entry for an address is, for each kind, another one: so many further on. Thus a branch that finds
+ * its target's entry need not ask anything.
+ */
+#define JUMP_KINDS 4u
+#define JUMP_KIND_STEP 32u
+#define JUMP_CACHE_ENTRIES ((1u << JUMP_CACHE_BITS) + (JUMP_KINDS - 1) * JUMP_KIND_STEP)
+#define JUMP_CACHE_INDEX(pc, kind) (JUMP_CACHE_HASH(pc) + (kind) * JUMP_KIND_STEP)
 
 /** Lies directly before struct cpu in memory, so that translated code reaches it with a negative displacement. */
 struct cpu_front {
-    struct jump_entry jump_cache[1 << JUMP_CACHE_BITS];
+    struct jump_entry jump_cache[JUMP_CACHE_ENTRIES];
     __m128i spill[CPU_SPILL_SLOTS / 2];
     uint64_t scratch[32]; /* for a backend's out-of-line sequences */
 };
@@ -77,7 +100,9 @@ struct cpu {
     struct cpu_thread *thread; /* the engine's own bookkeeping for this CPU (engine.c) */
     uint32_t mxcsr;       /* the guest's rounding mode and accumulated status in the host's format. While guest code runs
                              (either backend) it is in the host's MXCSR; enter() loads it and saves it back */
-    uint32_t pad;
+    uint32_t branch_kind; /* not 0: pc has been reached by an indirect branch of this kind, and whether it may be has not been
+                             looked at yet. Set by translated code when it leaves for CPU_EXIT_LOOKUP, and by the machine */
+    uint32_t invalid_traps; /* how many invalid operations have trapped (engine_options.trap_invalid) */
     /* 96 bytes; the ISA's general registers follow. */
 };
 

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* The engine's interface: making and ending it, its CPUs, the run loop, faults, fork. See engine_private.h for the parts. */
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -14,11 +15,12 @@
 void engine_default_options(struct engine_options *options)
 {
     *options = (struct engine_options){
-        .builder = {.fold = true, .number = true, .state = true},
-        .backend = {.fold = true, .chain = true, .predict = true, .inline_lookup = true},
+        .builder = {.fold = true, .number = true, .state = true, .exclusive = true},
+        .backend = {.fold = true, .chain = true, .predict = true, .inline_lookup = true, .extensions = true},
         .dce = true,
         .regions = true,
         .hot = 2000,
+        .invalid_traps_max = 100,
         .max_insns = 64,
         .cache_size = 64u << 20,
         .log_file = stderr,
@@ -77,7 +79,7 @@ struct engine *engine_create(const struct guest_isa *isa, const struct host_back
     ir_init(&engine->ir);
     init_locks(engine);
 
-    engine->cache = code_cache_create(options->cache_size, error);
+    engine->cache = code_cache_create_in(options->cache_size, options->cache_anonymous, error);
     if (!engine->cache) {
         engine_destroy(engine);
         return NULL;
@@ -109,6 +111,7 @@ void engine_destroy(struct engine *engine)
         builder_free(engine->builder);
     ir_free(&engine->ir);
     code_cache_destroy(engine->cache);
+    free(engine->breakpoints);
     if (engine->table)
         munmap(engine->table, engine->table_bytes);
     log_close(engine);
@@ -140,6 +143,7 @@ struct cpu *engine_cpu_new(struct engine *engine)
     cpu->thread = thread;
     cpu->mxcsr = MXCSR_DEFAULT;
     thread->cpu = cpu;
+    thread->traps = engine->options.trap_invalid && engine->backend->trap_invalid ? KEY_TRAPS : 0;
     jump_cache_init(cpu);
     if (engine->backend->cpu_new && !engine->backend->cpu_new(engine->backend_state, cpu)) {
         munmap(front, front_size(engine));
@@ -148,9 +152,13 @@ struct cpu *engine_cpu_new(struct engine *engine)
     }
     engine->backend->reset_returns(engine->backend_state, cpu);
 
+    if (engine->isa->window_offset)
+        thread->window = (uint32_t *)((char *)cpu + engine->isa->window_offset);
+    thread->window_ns = WINDOW_NS;
     engine_lock(engine, NULL);
     thread->next = engine->threads;
     engine->threads = thread;
+    __atomic_fetch_add(&engine->nthreads, 1, __ATOMIC_SEQ_CST);
     engine_unlock(engine);
     return cpu;
 }
@@ -161,8 +169,10 @@ static void unregister(struct engine *engine, struct cpu_thread *thread)
 
     while (*link && *link != thread)
         link = &(*link)->next;
-    if (*link)
+    if (*link) {
         *link = thread->next;
+        __atomic_fetch_sub(&engine->nthreads, 1, __ATOMIC_SEQ_CST);
+    }
     engine->stats.lookups += thread->lookups;
     thread->lookups = 0;
 }
@@ -188,10 +198,13 @@ void engine_kick(struct cpu *cpu)
 /* ---- running ---------------------------------------------------------------------------------------------------------------- */
 
 /** What the jump cache and the return predictor name is of one translation key only. */
-static void follow_key(struct engine *engine, struct cpu_thread *thread)
+void follow_key(struct engine *engine, struct cpu_thread *thread, uint32_t mode)
 {
-    uint32_t key = engine->isa->translation_key(thread->cpu);
+    uint32_t key = engine->isa->translation_key(thread->cpu) | __atomic_load_n(&engine->debug_key, __ATOMIC_RELAXED) |
+                   thread->traps | mode;
 
+    if (engine->backend->trap_invalid)
+        engine->backend->trap_invalid(thread->cpu, thread->traps);
     if (key == thread->key)
         return;
     thread->key = key;
@@ -205,7 +218,7 @@ static struct region *find_or_translate_locked(struct engine *engine, struct cpu
     return region ? region : translate_cold(engine, thread, pc, thread->key);
 }
 
-static struct region *find_or_translate(struct engine *engine, struct cpu_thread *thread, uint64_t pc)
+struct region *find_or_translate(struct engine *engine, struct cpu_thread *thread, uint64_t pc)
 {
     struct region *region = table_find(engine, pc, thread->key);
 
@@ -246,20 +259,27 @@ static struct region *follow_heat(struct engine *engine, struct cpu_thread *thre
     return region;
 }
 
-/** cpu.interrupt was set. True: the machine asked for it. */
-static bool take_interrupt(struct cpu *cpu)
+bool take_interrupt(struct cpu *cpu)
 {
     uint32_t reasons = __atomic_exchange_n(&cpu->interrupt, 0, __ATOMIC_SEQ_CST);
 
-    if (reasons & ~INTERRUPT_EXCLUSIVE)
+    if (reasons & INTERRUPT_TRAPS) {
+        cpu->thread->traps = 0;
+        follow_key(cpu->engine, cpu->thread, cpu->thread->key & KEY_STEP);
+    }
+    if (reasons & ~(INTERRUPT_EXCLUSIVE | INTERRUPT_TRAPS | INTERRUPT_WINDOW))
         return true;
+    if (__atomic_load_n(&cpu->engine->window, __ATOMIC_RELAXED) == cpu->thread) {
+        if (reasons & INTERRUPT_WINDOW)
+            window_break(cpu->engine, cpu->thread);
+        return false;
+    }
     thread_end_running(cpu->thread);
     thread_begin_running(cpu->thread);
     return false;
 }
 
-/** What comes after a TRAP: TRAP_NONE when it was for us. */
-static enum cpu_trap take_trap(struct engine *engine, struct cpu *cpu)
+enum cpu_trap take_trap(struct engine *engine, struct cpu *cpu)
 {
     switch ((enum cpu_trap)cpu->trap) {
     case TRAP_CACHE:
@@ -274,7 +294,14 @@ static enum cpu_trap take_trap(struct engine *engine, struct cpu *cpu)
         engine_unlock(engine);
         return TRAP_FETCH;
     case TRAP_RESYNC:
-        follow_key(engine, cpu->thread);
+        follow_key(engine, cpu->thread, cpu->thread->key & KEY_STEP);
+        return TRAP_NONE;
+    case TRAP_WINDOW_OPEN:
+        window_open(engine, cpu->thread);
+        return TRAP_NONE;
+    case TRAP_WINDOW_CLOSE:
+        __atomic_store_n(&cpu->thread->window_ns, WINDOW_NS, __ATOMIC_RELAXED);
+        window_close(engine, cpu->thread);
         return TRAP_NONE;
     case TRAP_EXECUTE:
         return engine->isa->execute(cpu) ? TRAP_NONE : TRAP_DATA;
@@ -283,13 +310,28 @@ static enum cpu_trap take_trap(struct engine *engine, struct cpu *cpu)
     }
 }
 
+/** An indirect branch has reached `region`. False: it may not be reached by one of that kind. */
+static bool arrive(struct engine *engine, struct cpu *cpu, const struct region *region)
+{
+    if (!(region->entry_kinds >> cpu->branch_kind & 1)) {
+        /* If it only says that no code is there: what comes is not told to us, as with TRAP_FETCH. */
+        engine_lock(engine, cpu->thread);
+        invalidate_range(engine, cpu->pc, cpu->pc + 1);
+        engine_unlock(engine);
+        return false;
+    }
+    jump_cache_fill(cpu, region, cpu->branch_kind);
+    cpu->branch_kind = 0;
+    return true;
+}
+
 static enum cpu_trap run(struct engine *engine, struct cpu *cpu)
 {
     struct cpu_thread *thread = cpu->thread;
     struct region *region = NULL; /* what to run next; NULL: to be found by cpu->pc */
     enum cpu_trap trap;
 
-    follow_key(engine, thread);
+    follow_key(engine, thread, 0);
     for (;;) {
         if (__atomic_load_n(&cpu->interrupt, __ATOMIC_RELAXED)) {
             if (take_interrupt(cpu))
@@ -298,6 +340,8 @@ static enum cpu_trap run(struct engine *engine, struct cpu *cpu)
         }
         if (!region)
             region = find_or_translate(engine, thread, cpu->pc);
+        if (cpu->branch_kind && !arrive(engine, cpu, region))
+            return TRAP_BRANCH_TARGET;
         if (engine->options.log & (LOG_EXEC | LOG_CPU))
             log_enter(engine, cpu, region);
         thread->generation = engine->generation;
@@ -307,7 +351,8 @@ static enum cpu_trap run(struct engine *engine, struct cpu *cpu)
         switch ((enum cpu_exit)cpu->exit_reason) {
         case CPU_EXIT_LOOKUP:
             region = find_or_translate(engine, thread, cpu->pc);
-            jump_cache_fill(cpu, region);
+            if (!cpu->branch_kind)
+                jump_cache_fill(cpu, region, 0);
             break;
         case CPU_EXIT_LINK:
             region = follow_exit(engine, thread);
@@ -393,6 +438,13 @@ enum engine_fault_result engine_fault(struct cpu *cpu, int sig, uint64_t fault_a
 
     if (engine->isa->fixup && engine->isa->fixup(uc))
         return ENGINE_FAULT_FIXED;
+    if (sig == SIGFPE || sig == SIGTRAP) {
+        if (!backend->fixup || !backend->fixup(engine->backend_state, cpu, sig, fault_address, uc))
+            return ENGINE_FAULT_NOT_OURS;
+        if (cpu->invalid_traps > engine->options.invalid_traps_max && cpu->thread->traps)
+            __atomic_fetch_or(&cpu->interrupt, INTERRUPT_TRAPS, __ATOMIC_SEQ_CST);
+        return ENGINE_FAULT_FIXED;
+    }
     if (backend->recover) {
         if (!backend->recover(engine->backend_state, cpu, uc))
             return ENGINE_FAULT_NOT_OURS;
@@ -436,6 +488,8 @@ void engine_fork_child(struct engine *engine, struct cpu *self)
     engine->fork_snapshot = -1;
     init_locks(engine);
     engine->exclusive = 0;
+    engine->window = NULL;
+    engine->gate_waiters = 0;
     for (struct cpu_thread *thread = engine->threads, *next; thread; thread = next) {
         next = thread->next;
         if (thread->cpu != self)

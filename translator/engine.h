@@ -24,6 +24,17 @@ struct engine_memory {
         not be (page granular, at least pc + 1). Else NULL. Called with the engine's lock held. */
     const uint8_t *(*fetch)(void *opaque, uint64_t pc, uint64_t *end);
     void *opaque;
+    /** What else the frontend wants to know of the page at `pc` (builder_code_attributes()); NULL: 0. When that changes, the
+        machine calls engine_invalidate(). */
+    uint32_t (*attributes)(void *opaque, uint64_t pc);
+};
+
+/** Is told of translations, with the engine's lock held (profilers). */
+struct engine_observer {
+    void (*translated)(void *opaque, const struct region *region);
+    /** Guest code in [start, end) has changed or gone. */
+    void (*invalidated)(void *opaque, uint64_t start, uint64_t end);
+    void *opaque;
 };
 
 struct engine_options {
@@ -34,11 +45,16 @@ struct engine_options {
     uint32_t hot;       /* entries until a block is hot; 1 = at the second execution */
     uint32_t max_insns; /* of a cold block */
     size_t cache_size;  /* bytes of host code; at least 256 KiB */
+    bool cache_anonymous; /* code_cache_create_in() */
+    bool trap_invalid;  /* the host traps invalid floating-point operations, which saves tests of results, while they are rare:
+                           the machine brings each synchronous SIGFPE and SIGTRAP to engine_fault() */
+    uint32_t invalid_traps_max; /* so many traps of a CPU are rare: with one more, its results are tested instead */
     bool verify;        /* ir_verify after building and after each pass; a failure ends the process: it is our defect */
+    const struct engine_observer *observer; /* NULL: none */
     unsigned log;       /* LOG_* */
     FILE *log_file;
 };
-enum { LOG_IN_ASM = 1, LOG_IR = 2, LOG_OUT_ASM = 4, LOG_EXEC = 8, LOG_CPU = 16, LOG_NOCHAIN = 32, LOG_STATS = 64 };
+enum { LOG_IN_ASM = 1, LOG_IR = 2, LOG_OUT_ASM = 4, LOG_EXEC = 8, LOG_CPU = 16, LOG_NOCHAIN = 32, LOG_STATS = 64, LOG_UNIMP = 128 /* the machine's */ };
 
 void engine_default_options(struct engine_options *options);
 /** NULL and a message in `error` on failure (no memory, backend not usable here). */
@@ -64,6 +80,16 @@ void engine_invalidate(struct engine *engine, uint64_t start, uint64_t end);
 /** Until engine_end_change(), which does what engine_invalidate() does, no thread reads guest code: it may be unmapped. */
 void engine_begin_change(struct engine *engine);
 void engine_end_change(struct engine *engine, uint64_t start, uint64_t end);
+
+/** What stops CPUs for a debugger, in place of what did so before: TRAP_DEBUG (cpu.h). No CPU may be in engine_run() or
+    engine_step() meanwhile. False: no memory, or more than ENGINE_WATCHPOINTS. */
+bool engine_set_breakpoints(struct engine *engine, const uint64_t *pcs, size_t n);
+bool engine_set_watchpoints(struct engine *engine, const struct builder_watch *watches, size_t n);
+#define ENGINE_WATCHPOINTS 16
+/** Executes the instruction at cpu->pc, even if there is a breakpoint. TRAP_NONE: done; others as engine_run(). */
+enum cpu_trap engine_step(struct cpu *cpu);
+/** Tells the observer of all translations that there are. */
+void engine_walk(struct engine *engine, const struct engine_observer *observer);
 
 enum engine_fault_result { ENGINE_FAULT_NOT_OURS, ENGINE_FAULT_FIXED, ENGINE_FAULT_RECOVERED };
 /** From a synchronous host signal handler of a CPU's thread: NOT_OURS when host pc is not in translated code; FIXED: return

@@ -32,9 +32,18 @@
 #define HOT_MAX_BLOCKS 48u /* at most BUILDER_MAX_BLOCKS */
 #define HOT_MAX_INSNS 600u
 
+/* Bits of keys that are ours: the frontend's are below. */
+#define KEY_STEP (1u << 31)  /* one instruction, breakpoints are not seen */
+#define KEY_WATCH (1u << 30) /* accesses are tested for watchpoints */
+#define KEY_TRAPS (1u << 29) /* region.trap_invalid */
+
 /* Bits of cpu.interrupt. */
 #define INTERRUPT_KICK 1u      /* engine_kick: to be reported to the machine */
 #define INTERRUPT_EXCLUSIVE 2u /* only asks to pass exclusive.c's gate */
+#define INTERRUPT_WINDOW 8u    /* the CPU's window has been open for too long */
+#define WINDOW_NS 200000u        /* how long others wait, at first */
+#define WINDOW_NS_MAX 50000000u  /* … and at most */
+#define INTERRUPT_TRAPS 4u     /* invalid operations have trapped too often */
 
 struct guest_range {
     uint64_t start, end; /* [start, end) */
@@ -68,8 +77,11 @@ struct cpu_thread {
     struct cpu_thread *next;
     uint32_t running;    /* atomic, see above */
     uint32_t key;        /* of the regions that the jump cache and the return predictor name */
+    uint32_t traps;      /* KEY_TRAPS or 0 */
     uint64_t generation; /* engine.generation when translated code was entered */
     uint64_t lookups;
+    uint32_t *window;    /* enum cpu_window, in the ISA's CPU struct; NULL if it has none */
+    uint32_t window_ns;  /* atomic: how long others wait for its window to be closed */
 };
 
 struct engine {
@@ -88,6 +100,9 @@ struct engine {
     pthread_cond_t gate_changed;
     uint32_t exclusive; /* atomic, written under gate: a section is wanted or runs */
     struct cpu_thread *threads;
+    unsigned nthreads; /* atomic: of the list */
+    struct cpu_thread *window; /* atomic, written under gate: whose window is open */
+    unsigned gate_waiters;     /* under gate */
 
     /* Read without the lock by running CPUs. */
     struct region **table; /* heads of chains by region.hash_next */
@@ -99,8 +114,27 @@ struct engine {
     uint64_t generation; /* counts evictions: a pointer to a region from an older one may be stale */
     struct engine_stats stats;
     int fork_snapshot;
+    /* debug.c */
+    uint64_t *breakpoints; /* ascending */
+    size_t nbreakpoints, nwatches;
+    struct builder_watch watches[ENGINE_WATCHPOINTS];
+    uint32_t debug_key; /* 0 or KEY_WATCH; read without the lock */
     size_t guest_disassembler, host_disassembler; /* csh, 0: not open */
 };
+
+/* ---- engine.c ----------------------------------------------------------------------------------------------------------- */
+
+/** Makes the jump cache and the return predictor those of the CPU's present translation key and the `mode` (KEY_STEP or 0). */
+void follow_key(struct engine *engine, struct cpu_thread *thread, uint32_t mode);
+struct region *find_or_translate(struct engine *engine, struct cpu_thread *thread, uint64_t pc);
+/** cpu.interrupt was set. True: the machine asked for it. */
+bool take_interrupt(struct cpu *cpu);
+/** What comes after a TRAP: TRAP_NONE when it was for us. */
+enum cpu_trap take_trap(struct engine *engine, struct cpu *cpu);
+
+/* ---- debug.c ------------------------------------------------------------------------------------------------------------ */
+
+bool breakpoint_at(const struct engine *engine, uint64_t pc);
 
 /* ---- exclusive.c -------------------------------------------------------------------------------------------------------- */
 
@@ -113,6 +147,11 @@ void engine_unlock(struct engine *engine);
 /** With the lock held: returns when no CPU but `self` (may be NULL) is running; none begins to until exclusive_end(). */
 void exclusive_begin(struct engine *engine, struct cpu_thread *self);
 void exclusive_end(struct engine *engine);
+/** TRAP_WINDOW_OPEN, TRAP_WINDOW_CLOSE, by the running CPU that met them. */
+void window_open(struct engine *engine, struct cpu_thread *self);
+void window_close(struct engine *engine, struct cpu_thread *self);
+/** INTERRUPT_WINDOW: closes it before its time; the next one may be open for longer. */
+void window_break(struct engine *engine, struct cpu_thread *self);
 
 /* ---- link.c --------------------------------------------------------------------------------------------------------------- */
 
@@ -131,8 +170,9 @@ void evict_next_chunk(struct engine *engine, struct cpu_thread *self);
 void translation_free(struct translation *t);
 /** Frees all translations (engine_destroy). */
 void table_free(struct engine *engine);
-/** The CPU's inline lookups find `region` for its address from now on. By the CPU's own thread, running. */
-void jump_cache_fill(struct cpu *cpu, const struct region *region);
+/** The CPU's inline lookups for branches of this kind find `region` for its address from now on. By the CPU's own thread,
+    running. */
+void jump_cache_fill(struct cpu *cpu, const struct region *region, unsigned kind);
 void jump_cache_clear(struct cpu *cpu);
 /** Clears a jump cache that is all zero. */
 void jump_cache_init(struct cpu *cpu);

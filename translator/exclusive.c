@@ -9,8 +9,49 @@
  *
  * No deadlock: the section is only wanted by the holder of the lock, and a CPU that waits for the lock is not running.
  * Translated code that runs on is asked to leave through cpu.interrupt; system calls are executed outside engine_run().
+ *
+ * A window is an exclusive section in which its CPU goes on executing guest code, without the lock: for guest code that has to
+ * notice any write by another CPU in between, and so is executed while there is none. Whoever takes the lock to run translated
+ * code meanwhile gives it back and waits at the gate. The window ends by TRAP_WINDOW_CLOSE, when its CPU leaves engine_run(),
+ * or at the CPU's next POLL after somebody has waited for it for long: what its code waits for may have to be done by another
+ * CPU. The others are then given the time to run.
  */
+#include <errno.h>
+#include <time.h>
+
 #include "translator/engine_private.h"
+
+/* With engine->gate held: until no section is wanted or runs. A window that is open for too long is to be closed. */
+static void wait_at_gate(struct engine *engine)
+{
+    engine->gate_waiters++;
+    while (__atomic_load_n(&engine->exclusive, __ATOMIC_RELAXED)) {
+        struct cpu_thread *window = __atomic_load_n(&engine->window, __ATOMIC_RELAXED);
+        struct timespec until;
+        clock_gettime(CLOCK_MONOTONIC, &until);
+        until.tv_nsec += window ? __atomic_load_n(&window->window_ns, __ATOMIC_RELAXED) : WINDOW_NS;
+        until.tv_sec += until.tv_nsec / 1000000000;
+        until.tv_nsec %= 1000000000;
+        if (pthread_cond_clockwait(&engine->gate_changed, &engine->gate, CLOCK_MONOTONIC, &until) == ETIMEDOUT && window &&
+            window == __atomic_load_n(&engine->window, __ATOMIC_RELAXED))
+            __atomic_fetch_or(&window->cpu->interrupt, INTERRUPT_WINDOW, __ATOMIC_SEQ_CST);
+    }
+    engine->gate_waiters--;
+}
+
+/* Opens the gate; true if somebody waited there. */
+static bool end_window(struct engine *engine, struct cpu_thread *self)
+{
+    *self->window = CPU_WINDOW_CLOSED;
+    __atomic_fetch_and(&self->cpu->interrupt, ~INTERRUPT_WINDOW, __ATOMIC_SEQ_CST);
+    pthread_mutex_lock(&engine->gate);
+    __atomic_store_n(&engine->window, NULL, __ATOMIC_RELAXED);
+    __atomic_store_n(&engine->exclusive, 0, __ATOMIC_SEQ_CST);
+    pthread_cond_broadcast(&engine->gate_changed);
+    bool waited = engine->gate_waiters != 0;
+    pthread_mutex_unlock(&engine->gate);
+    return waited;
+}
 
 void thread_begin_running(struct cpu_thread *thread)
 {
@@ -19,19 +60,23 @@ void thread_begin_running(struct cpu_thread *thread)
     for (;;) {
         __atomic_store_n(&thread->running, 1, __ATOMIC_SEQ_CST);
         if (!__atomic_load_n(&engine->exclusive, __ATOMIC_SEQ_CST))
-            return;
+            break;
         thread_end_running(thread);
         pthread_mutex_lock(&engine->gate);
-        while (__atomic_load_n(&engine->exclusive, __ATOMIC_RELAXED))
-            pthread_cond_wait(&engine->gate_changed, &engine->gate);
+        wait_at_gate(engine);
         pthread_mutex_unlock(&engine->gate);
     }
+    /* Only a CPU that is here, or about to be, makes another one. */
+    if (thread->window)
+        *thread->window = __atomic_load_n(&engine->nthreads, __ATOMIC_RELAXED) > 1 ? CPU_WINDOW_CLOSED : CPU_WINDOW_ALONE;
 }
 
 void thread_end_running(struct cpu_thread *thread)
 {
     struct engine *engine = thread->cpu->engine;
 
+    if (__atomic_load_n(&engine->window, __ATOMIC_RELAXED) == thread)
+        end_window(engine, thread);
     __atomic_store_n(&thread->running, 0, __ATOMIC_SEQ_CST);
     if (__atomic_load_n(&engine->exclusive, __ATOMIC_SEQ_CST)) {
         pthread_mutex_lock(&engine->gate);
@@ -44,13 +89,21 @@ void engine_lock(struct engine *engine, struct cpu_thread *self)
 {
     if (pthread_mutex_trylock(&engine->lock) == 0)
         return;
-    if (!self) {
+    if (!self || __atomic_load_n(&engine->window, __ATOMIC_RELAXED) == self) {
         pthread_mutex_lock(&engine->lock);
         return;
     }
     thread_end_running(self);
-    pthread_mutex_lock(&engine->lock);
-    /* No gate to pass: only the holder of the lock can want a section. */
+    for (;;) {
+        pthread_mutex_lock(&engine->lock);
+        /* Only the holder of the lock can want a section, and only he opens a window. */
+        if (!__atomic_load_n(&engine->window, __ATOMIC_RELAXED))
+            break;
+        pthread_mutex_unlock(&engine->lock);
+        pthread_mutex_lock(&engine->gate);
+        wait_at_gate(engine);
+        pthread_mutex_unlock(&engine->gate);
+    }
     __atomic_store_n(&self->running, 1, __ATOMIC_SEQ_CST);
 }
 
@@ -70,6 +123,8 @@ static bool others_running(const struct engine *engine, const struct cpu_thread 
 
 void exclusive_begin(struct engine *engine, struct cpu_thread *self)
 {
+    if (__atomic_load_n(&engine->window, __ATOMIC_RELAXED)) /* the caller's own, since no other CPU is running */
+        return;
     pthread_mutex_lock(&engine->gate);
     __atomic_store_n(&engine->exclusive, 1, __ATOMIC_SEQ_CST);
     for (struct cpu_thread *t = engine->threads; t; t = t->next) {
@@ -83,8 +138,54 @@ void exclusive_begin(struct engine *engine, struct cpu_thread *self)
 
 void exclusive_end(struct engine *engine)
 {
+    if (__atomic_load_n(&engine->window, __ATOMIC_RELAXED))
+        return;
     pthread_mutex_lock(&engine->gate);
     __atomic_store_n(&engine->exclusive, 0, __ATOMIC_SEQ_CST);
     pthread_cond_broadcast(&engine->gate_changed);
     pthread_mutex_unlock(&engine->gate);
+}
+
+/* ---- windows ---------------------------------------------------------------------------------------------------------------- */
+
+void window_open(struct engine *engine, struct cpu_thread *self)
+{
+    engine_lock(engine, self);
+    if (!__atomic_load_n(&engine->window, __ATOMIC_RELAXED)) {
+        exclusive_begin(engine, self);
+        __atomic_store_n(&engine->window, self, __ATOMIC_RELAXED);
+        *self->window = CPU_WINDOW_OPEN;
+    }
+    engine_unlock(engine);
+}
+
+/* A CPU that opens one window after the other must not keep those from running that it waits for: it pauses until they
+   have passed the gate, and a little longer. */
+static void let_others_run(struct engine *engine, struct cpu_thread *self)
+{
+    const struct timespec pause = {.tv_nsec = 50000};
+
+    thread_end_running(self);
+    for (unsigned i = 0; i < 20; i++) {
+        nanosleep(&pause, NULL);
+        pthread_mutex_lock(&engine->gate);
+        bool waiting = engine->gate_waiters != 0;
+        pthread_mutex_unlock(&engine->gate);
+        if (!waiting)
+            break;
+    }
+    thread_begin_running(self);
+}
+
+void window_close(struct engine *engine, struct cpu_thread *self)
+{
+    if (__atomic_load_n(&engine->window, __ATOMIC_RELAXED) == self && end_window(engine, self))
+        let_others_run(engine, self);
+}
+
+void window_break(struct engine *engine, struct cpu_thread *self)
+{
+    if (self->window_ns < WINDOW_NS_MAX)
+        __atomic_store_n(&self->window_ns, self->window_ns * 2, __ATOMIC_RELAXED);
+    window_close(engine, self);
 }

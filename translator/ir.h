@@ -90,6 +90,10 @@ enum ir_round {
 };
 #define IR_ROUND(mode) ((enum ir_round)((mode) & 7))
 #define IR_ROUND_INEXACT 8 /* FRINT.mode: raise inexact */
+#define IR_ROUND_TO_64 8   /* VFRINTN.mode: the range is that of 64-bit integers, else of 32-bit ones */
+/* FTOSI … VFTOUI.mode: an enum ir_round, or to fixed point with 1 … 64 bits of fraction, rounded toward zero. */
+#define IR_FIXED(fraction) ((fraction) + 7)
+#define IR_FRACTION(mode) ((mode) > 7 ? (mode) - 7u : 0)
 
 /* Memory operations' mode. */
 #define IR_MEM_SIGNED 1                      /* LOAD: sign-extend to the type */

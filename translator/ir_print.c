@@ -48,6 +48,7 @@ static const char *const trap_names[] = {
     [TRAP_BREAKPOINT] = "breakpoint", [TRAP_FETCH] = "fetch", [TRAP_ALIGN_PC] = "align_pc", [TRAP_CACHE] = "cache",
     [TRAP_RESYNC] = "resync", [TRAP_HALT] = "halt", [TRAP_FAULT] = "fault", [TRAP_INTERRUPT] = "interrupt",
     [TRAP_ALIGN_DATA] = "align_data", [TRAP_ALIGN_SP] = "align_sp", [TRAP_EXECUTE] = "execute", [TRAP_DATA] = "data",
+    [TRAP_DEBUG] = "debug", [TRAP_WINDOW_OPEN] = "window_open", [TRAP_WINDOW_CLOSE] = "window_close",
 };
 
 #define NAMES(array) array, sizeof(array) / sizeof(array[0])
@@ -59,6 +60,7 @@ static const struct ir_mode_text mode_texts[IR_OP_COUNT] = {
     [IR_VFCMP] = {NAMES(flag_names), 0xff, {{0}}},
     [IR_FRINT] = {NAMES(round_names), 7, {{IR_ROUND_INEXACT, "inexact"}}},
     [IR_VFRINT] = {NAMES(round_names), 7, {{IR_ROUND_INEXACT, "inexact"}}},
+    [IR_VFRINTN] = {NAMES(round_names), 7, {{IR_ROUND_TO_64, "to64"}}},
     [IR_FTOSI] = {NAMES(round_names), 0xff, {{0}}},
     [IR_FTOUI] = {NAMES(round_names), 0xff, {{0}}},
     [IR_VFTOSI] = {NAMES(round_names), 0xff, {{0}}},

@@ -304,14 +304,35 @@ static const char *operand_defect(const struct ir_insn *insn)
     case IR_VINSERT:
     case IR_VDUPLANE:
         return insn->size && insn->imm < 16u / insn->size ? NULL : "no such lane";
+    case IR_VROR:
+        if (insn->size != 4 && insn->size != 8)
+            return "no such lane size";
+        return insn->imm && insn->imm < lane_bits ? NULL : "rotation by nothing, the whole lane or more";
+    case IR_VSHUF:
+        return insn->size == 4 && insn->imm < 256 ? NULL : "size must be 4, the selection below 256";
+    case IR_VCLZ:
+        return insn->size == 1 || insn->size == 2 || insn->size == 4 ? NULL : "no such lane size";
+    case IR_VDMULH:
+        return (insn->size == 2 || insn->size == 4) && insn->imm <= 2 ? NULL : "no such lane size or rounding";
+    case IR_VSHA1RNDS:
+        return insn->mode <= 2 ? NULL : "no such function";
     case IR_VEXT:
         return insn->imm <= 16 ? NULL : "offset above 16";
     case IR_VDUP: case IR_VADD: case IR_VSUB: case IR_VMUL: case IR_VNEG: case IR_VABS: case IR_VCMPEQ: case IR_VCMPGTS:
     case IR_VCMPGTU: case IR_VSMIN: case IR_VSMAX: case IR_VUMIN: case IR_VUMAX:
         return insn->size == 1 || insn->size == 2 || insn->size == 4 || insn->size == 8 ? NULL : "no such lane size";
+    case IR_VFNEG: case IR_VFABS: case IR_VFRINTN: case IR_VFCVTN:
+        return insn->size == 4 || insn->size == 8 ? NULL : "no such lane size";
+    case IR_VFCVTL:
+        return insn->size == 2 || insn->size == 4 ? NULL : "no such lane size";
+    case IR_VFMLAL: case IR_VFCVTBF:
+        return insn->size == 4 ? NULL : "no such lane size";
+    case IR_VFCVTXN:
+        return insn->size == 8 ? NULL : "no such lane size";
     default:
-        return insn->op < IR_VFADD || insn->op > IR_VFCVTN || insn->size == 4 || insn->size == 8 ? NULL
-                                                                                                 : "no such lane size";
+        return insn->op < IR_VFADD || insn->op > IR_VFCVTN || insn->size == 2 || insn->size == 4 || insn->size == 8
+                   ? NULL
+                   : "no such lane size";
     }
 }
 

@@ -24,12 +24,26 @@ struct state_slot {
     uint32_t offset; /* of its bytes in struct cpu */
 };
 
+/** The registers as debuggers see them, by gdb's numbers. All functions: the CPU is not running. */
+#define ISA_DEBUG_BYTES 256 /* of the largest register */
+struct isa_debug {
+    /** The document `name` of the target description ("target.xml"), or NULL. */
+    const char *(*description)(const struct cpu *cpu, const char *name);
+    unsigned (*count)(const struct cpu *cpu);
+    /** The bytes of a register in guest memory's order; returns how many: 0 if there is no such register. */
+    size_t (*read)(const struct cpu *cpu, unsigned number, uint8_t bytes[ISA_DEBUG_BYTES]);
+    /** Returns how many bytes it took: 0 if there is no such register or too few are `available`. */
+    size_t (*write)(struct cpu *cpu, unsigned number, const uint8_t *bytes, size_t available);
+    uint8_t expedited[4], nexpedited; /* what a debugger asks for first after each stop */
+};
+
 struct guest_isa {
     const char *name; /* "a64" */
     const struct state_slot *slots;
     unsigned nslots; /* at most BUILDER_MAX_SLOTS */
     const struct ir_helper *const *helpers; /* all of them, NULL-terminated, for printing and parsing */
     size_t cpu_size; /* sizeof the ISA's CPU struct, which begins with struct cpu */
+    size_t window_offset; /* of the uint32_t with enum cpu_window in it; 0: TRAP_WINDOW_OPEN is not asked for */
 
     /**
      * Translates the instruction at builder->pc and advances builder->pc. The bytes are read with builder_fetch32/16.
@@ -56,6 +70,7 @@ struct guest_isa {
     /** Prints the registers for logs: one line per few registers. */
     void (*print_state)(FILE *out, const struct cpu *cpu);
 
+    const struct isa_debug *debug; /* NULL: none */
     int capstone_arch, capstone_mode; /* for disassembly in logs */
 };
 

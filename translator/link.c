@@ -82,9 +82,10 @@ static void pages_remove(struct engine *engine, struct translation *t)
 
 /* ---- jump caches ------------------------------------------------------------------------------------------------------------ */
 
-/** What marks an empty entry: an address whose entry is another, so that no probe for it ever looks here. */
-static uint64_t empty_entry(unsigned index) { return index == 0 ? 4 : 0; }
-_Static_assert(JUMP_CACHE_HASH(4u) != 0 && JUMP_CACHE_HASH(0u) == 0, "neither address's entry holds it as its mark");
+/** What marks an empty entry: an address whose entries, one for each kind, are others: so no probe for it ever looks here. */
+static uint64_t empty_entry(unsigned index) { return index % JUMP_KIND_STEP == 0 ? 4 : 0; }
+_Static_assert(JUMP_CACHE_HASH(4u) == 1 && JUMP_CACHE_HASH(0u) == 0 && JUMP_KIND_STEP > 1,
+               "neither address's entries hold it as their mark");
 
 static void jump_entry_empty(struct cpu *cpu, struct jump_entry *entry)
 {
@@ -94,18 +95,20 @@ static void jump_entry_empty(struct cpu *cpu, struct jump_entry *entry)
 void jump_cache_clear(struct cpu *cpu)
 {
     struct jump_entry *entries = cpu_front(cpu)->jump_cache;
-    for (unsigned i = 0; i < 1u << JUMP_CACHE_BITS; i++)
+    for (unsigned i = 0; i < JUMP_CACHE_ENTRIES; i++)
         entries[i] = (struct jump_entry){.guest_pc = empty_entry(i)};
 }
 
+/* Of zeros, only the entries of address 0 would be found. */
 void jump_cache_init(struct cpu *cpu)
 {
-    cpu_front(cpu)->jump_cache[0].guest_pc = empty_entry(0);
+    for (unsigned kind = 0; kind < JUMP_KINDS; kind++)
+        cpu_front(cpu)->jump_cache[JUMP_CACHE_INDEX(0u, kind)].guest_pc = empty_entry(JUMP_CACHE_INDEX(0u, kind));
 }
 
-void jump_cache_fill(struct cpu *cpu, const struct region *region)
+void jump_cache_fill(struct cpu *cpu, const struct region *region, unsigned kind)
 {
-    struct jump_entry *entry = &cpu_front(cpu)->jump_cache[JUMP_CACHE_HASH(region->guest_pc)];
+    struct jump_entry *entry = &cpu_front(cpu)->jump_cache[JUMP_CACHE_INDEX(region->guest_pc, kind)];
 
     jump_entry_empty(cpu, entry);
     __atomic_store_n(&entry->host, region->code ? (const void *)region->code : region, __ATOMIC_RELAXED);
@@ -121,9 +124,11 @@ static void jump_caches_forget(struct engine *engine, uint64_t pc)
 {
     __atomic_thread_fence(__ATOMIC_SEQ_CST);
     for (struct cpu_thread *thread = engine->threads; thread; thread = thread->next) {
-        struct jump_entry *entry = &cpu_front(thread->cpu)->jump_cache[JUMP_CACHE_HASH(pc)];
-        if (__atomic_load_n(&entry->guest_pc, __ATOMIC_RELAXED) == pc)
-            jump_entry_empty(thread->cpu, entry);
+        for (unsigned kind = 0; kind < JUMP_KINDS; kind++) {
+            struct jump_entry *entry = &cpu_front(thread->cpu)->jump_cache[JUMP_CACHE_INDEX(pc, kind)];
+            if (__atomic_load_n(&entry->guest_pc, __ATOMIC_RELAXED) == pc)
+                jump_entry_empty(thread->cpu, entry);
+        }
     }
 }
 
@@ -211,6 +216,8 @@ static void invalidate_bucket(struct engine *engine, struct page_ref **bucket, u
 
 void invalidate_range(struct engine *engine, uint64_t start, uint64_t end)
 {
+    if (engine->options.observer && start < end)
+        engine->options.observer->invalidated(engine->options.observer->opaque, start, end);
     if (start >= end || engine->page_refs == 0)
         return;
     uint64_t first = start >> GUEST_PAGE_BITS, last = (end - 1) >> GUEST_PAGE_BITS;

@@ -97,6 +97,9 @@ bool softfp_relation_holds(unsigned nzcv, enum ir_flag_cond cond);
 
 /* ---- estimates and steps ---------------------------------------------------------------------------------------- */
 
+/** The fractions that FRECPE and FRSQRTE give, RecipEstimate() and RecipSqrtEstimate() of the manual less 256, by the
+    operand's top eight fraction bits, with the lowest bit of its biased exponent above them for the root. */
+extern const uint8_t softfp_recip_table[256], softfp_rsqrt_table[512];
 /** FRECPE, FRSQRTE */
 uint64_t softfp_recip_estimate(struct softfp *env, unsigned bits, uint64_t a);
 uint64_t softfp_rsqrt_estimate(struct softfp *env, unsigned bits, uint64_t a);

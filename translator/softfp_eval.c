@@ -86,6 +86,12 @@ BINARY(min)
 BINARY(max)
 BINARY(minnm)
 BINARY(maxnm)
+BINARY(mulx)
+BINARY(recip_step)
+BINARY(rsqrt_step)
+UNARY(recip_estimate)
+UNARY(rsqrt_estimate)
+UNARY(recpx)
 #undef UNARY
 #undef BINARY
 
@@ -104,24 +110,62 @@ static uint64_t lane_convert(struct softfp *env, const struct lane *lane, const 
     return softfp_convert(env, lane->to, lane->from, arg[0]);
 }
 
+static uint64_t lane_muladdh(struct softfp *env, const struct lane *lane, const uint64_t arg[3])
+{
+    (void)lane;
+    return softfp_muladdh(env, (uint32_t)arg[2], (uint16_t)arg[0], (uint16_t)arg[1]);
+}
+
+static uint64_t lane_round_int_n(struct softfp *env, const struct lane *lane, const uint64_t arg[3])
+{
+    return softfp_round_int_n(env, lane->to, arg[0], rounding_of(env, lane->mode),
+                              lane->mode & IR_ROUND_TO_64 ? 64 : 32);
+}
+
+static uint64_t lane_convert_odd(struct softfp *env, const struct lane *lane, const uint64_t arg[3])
+{
+    env->rounding = SOFTFP_ODD;
+    return softfp_convert(env, lane->to, lane->from, arg[0]);
+}
+
+static uint64_t lane_convert_bf16(struct softfp *env, const struct lane *lane, const uint64_t arg[3])
+{
+    (void)lane;
+    return softfp_convert_bf16(env, (uint32_t)arg[0]);
+}
+
 static uint64_t lane_from_signed(struct softfp *env, const struct lane *lane, const uint64_t arg[3])
 {
-    return softfp_from_fixed(env, lane->to, arg[0], 0, false, lane->from);
+    return softfp_from_fixed(env, lane->to, arg[0], lane->mode, false, lane->from);
 }
 
 static uint64_t lane_from_unsigned(struct softfp *env, const struct lane *lane, const uint64_t arg[3])
 {
-    return softfp_from_fixed(env, lane->to, arg[0], 0, true, lane->from);
+    return softfp_from_fixed(env, lane->to, arg[0], lane->mode, true, lane->from);
+}
+
+static uint64_t to_integer(struct softfp *env, const struct lane *lane, uint64_t arg, bool is_unsigned)
+{
+    unsigned fraction = IR_FRACTION(lane->mode);
+    return softfp_to_fixed(env, lane->from, arg, fraction, is_unsigned, lane->to,
+                           fraction ? SOFTFP_ZERO : rounding_of(env, lane->mode));
 }
 
 static uint64_t lane_to_signed(struct softfp *env, const struct lane *lane, const uint64_t arg[3])
 {
-    return softfp_to_fixed(env, lane->from, arg[0], 0, false, lane->to, rounding_of(env, lane->mode));
+    return to_integer(env, lane, arg[0], false);
 }
 
 static uint64_t lane_to_unsigned(struct softfp *env, const struct lane *lane, const uint64_t arg[3])
 {
-    return softfp_to_fixed(env, lane->from, arg[0], 0, true, lane->to, rounding_of(env, lane->mode));
+    return to_integer(env, lane, arg[0], true);
+}
+
+static uint64_t lane_to_javascript(struct softfp *env, const struct lane *lane, const uint64_t arg[3])
+{
+    (void)lane;
+    bool z;
+    return softfp_to_fixed_js(env, arg[0], &z);
 }
 
 static uint64_t lane_compare(struct softfp *env, const struct lane *lane, const uint64_t arg[3])
@@ -162,6 +206,16 @@ static lane_function *const lane_functions[IR_OP_COUNT] = {
     [IR_VSITOF] = lane_from_signed, [IR_VUITOF] = lane_from_unsigned,
     [IR_VFTOSI] = lane_to_signed,   [IR_VFTOUI] = lane_to_unsigned,
     [IR_VFCVTL] = lane_convert,     [IR_VFCVTN] = lane_convert,
+    [IR_FTOJS] = lane_to_javascript,
+    [IR_VFRINTN] = lane_round_int_n,
+    [IR_VFMULX] = lane_mulx,
+    [IR_VFRECPS] = lane_recip_step, [IR_VFRSQRTS] = lane_rsqrt_step,
+    [IR_VFRECPE] = lane_recip_estimate,
+    [IR_VFRSQRTE] = lane_rsqrt_estimate,
+    [IR_VFRECPX] = lane_recpx,
+    [IR_VFMLAL] = lane_muladdh,
+    [IR_VFCVTXN] = lane_convert_odd,
+    [IR_VFCVTBF] = lane_convert_bf16,
 };
 
 bool softfp_evaluates(enum ir_op op)
@@ -181,18 +235,20 @@ void softfp_eval_ir(const struct ir_insn *insn, const __m128i operands[3], __m12
     unsigned from = insn->size ? insn->size : to;
     unsigned lanes = insn->type == IR_V128 ? 16 / insn->size : 1;
     if (insn->op == IR_VFCVTL) {
-        to = 8;
-        lanes = 2;
-    } else if (insn->op == IR_VFCVTN) {
-        to = 4;
+        to = from * 2;
+        lanes = 16 / to;
+    } else if (insn->op >= IR_VFCVTXN) {
+        to = from / 2;
     }
+    unsigned factor = insn->op == IR_VFMLAL ? 2 : from; /* bytes of a lane of operands other than the third */
 
     const struct lane lane = {from * 8, to * 8, insn->mode};
     uint8_t bytes[16] = {0};
     for (unsigned i = 0; i < lanes; i++) {
         uint64_t arg[3] = {0};
         for (unsigned k = 0; k < 3; k++) {
-            memcpy(&arg[k], (const uint8_t *)&operands[k] + i * from, from);
+            unsigned size = k < 2 ? factor : from;
+            memcpy(&arg[k], (const uint8_t *)&operands[k] + i * size, size);
         }
         uint64_t value = function(&env, &lane, arg);
         memcpy(bytes + i * to, &value, to);

@@ -50,13 +50,22 @@ static void build_block(struct engine *engine, unsigned index, const uint64_t *p
 
     builder_begin_block(b, index);
     do {
+        if (breakpoint_at(engine, b->pc) && !(b->key & KEY_STEP)) {
+            if (insns == 0)
+                builder_trap(b, TRAP_DEBUG, b->pc, 0);
+            else
+                builder_fall_through(b);
+            break;
+        }
         builder_insn(b);
         engine->isa->translate(b);
         insns++;
         if (!builder_ended(b) && (insns >= max_insns || starts_block(pcs, n, b->pc)))
             builder_fall_through(b);
     } while (!builder_ended(b));
-    source->blocks[index] = (struct guest_range){pcs[index], b->pc};
+    source->blocks[index] = (struct guest_range){pcs[index], insns ? b->pc : b->pc + 1};
+    if (source->blocks[index].end < b->peeked)
+        source->blocks[index].end = b->peeked;
     source->insns += insns;
     if (index == 0)
         source->first_block_insns = insns;
@@ -85,7 +94,11 @@ static void build(struct engine *engine, struct cpu_thread *self, const uint64_t
     source->insns = 0;
     b->fetch = engine->memory.fetch;
     b->fetch_opaque = engine->memory.opaque;
+    b->attributes = engine->memory.attributes;
     b->hot = hot;
+    b->single = !engine->options.builder.exclusive || (key & KEY_STEP) || engine->nbreakpoints;
+    b->watches = engine->watches;
+    b->nwatches = key & KEY_WATCH ? (unsigned)engine->nwatches : 0;
     builder_begin(b, &engine->ir, self->cpu, key, pcs, n);
     for (unsigned i = 0; i < n; i++)
         build_block(engine, i, pcs, n, max_insns, source);
@@ -220,14 +233,16 @@ static struct translation *make(struct engine *engine, struct cpu_thread *self, 
     struct translation *t = translation_new(engine, &source);
     t->region.guest_pc = pcs[0];
     t->region.key = key;
+    t->region.trap_invalid = key & KEY_TRAPS;
     t->region.guest_insns = source.insns;
     t->region.nblocks = n;
+    t->region.entry_kinds = engine->builder->entry_kinds;
     t->region.hot = hot;
     t->region.countdown = t->hot_after = (int32_t)engine->options.hot;
     t->first_block_insns = source.first_block_insns;
     log_guest_code(engine, t);
     improve(engine);
-    if (!compile(engine, t, !hot && engine->options.regions)) {
+    if (!compile(engine, t, !hot && engine->options.regions && !(key & KEY_STEP))) {
         translation_free(t);
         return NULL;
     }
@@ -238,6 +253,8 @@ static struct translation *make(struct engine *engine, struct cpu_thread *self, 
     if (timed)
         engine->stats.translate_ns += now_ns() - begun;
     log_host_code(engine, &t->region);
+    if (engine->options.observer && t->region.code)
+        engine->options.observer->translated(engine->options.observer->opaque, &t->region);
     return t;
 }
 
@@ -245,7 +262,7 @@ struct region *translate_cold(struct engine *engine, struct cpu_thread *self, ui
 {
     struct translation *t = NULL;
 
-    for (uint32_t max = engine->options.max_insns; max > 0 && !t; max /= 2)
+    for (uint32_t max = key & KEY_STEP ? 1 : engine->options.max_insns; max > 0 && !t; max /= 2)
         t = make(engine, self, &pc, 1, key, max, false);
     if (!t) {
         fprintf(stderr, "dragoman: defect in the %s backend: one instruction at %#llx does not fit into %u bytes\n",

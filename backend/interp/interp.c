@@ -233,6 +233,7 @@ static bool execute_terminator(struct frame *frame, const struct ir_insn *insn, 
     case IR_EXIT_IND:
     case IR_EXIT_INDCALL:
     case IR_EXIT_RET:
+        frame->cpu->branch_kind = insn->mode;
         leave_with(frame, CPU_EXIT_LOOKUP, arg[0].u64);
         break;
     case IR_EXIT_TRAP:

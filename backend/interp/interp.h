@@ -7,6 +7,7 @@
  *   interp.c  the backend's interface, control flow, guest state
  *   int.c     integer, flags and scalar operations
  *   vec.c     vector operations
+ *   vec_crypto.c  those of cryptography
  *   memory.c  guest memory
  *   call.c    helpers
  */
@@ -34,6 +35,7 @@ typedef void interp_function(const struct ir_insn *insn, const union interp_valu
 /** The function for an integer (int.c) or vector (vec.c) operation; NULL where the file has none for it. */
 interp_function *interp_int_function(enum ir_op op);
 interp_function *interp_vec_function(enum ir_op op);
+interp_function *interp_vec_crypto_function(enum ir_op op);
 
 /** LOAD, STORE, STORE_EXCL, CAS, RMW. May raise SIGSEGV or SIGBUS, before anything has changed. */
 void interp_access(const struct ir_insn *insn, const union interp_value arg[4], union interp_value *result);

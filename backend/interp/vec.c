@@ -89,6 +89,12 @@ static void eval_lanes1(const struct ir_insn *insn, const union interp_value arg
         case IR_VSAR:
             r = shift_right_signed(sa, amount);
             break;
+        case IR_VROR:
+            r = a >> amount | a << (size * 8 - amount);
+            break;
+        case IR_VCLZ:
+            r = a ? (unsigned)__builtin_clzll(a) - (64 - size * 8) : size * 8;
+            break;
         case IR_VPOPCNT:
             r = (uint64_t)__builtin_popcountll(a);
             break;
@@ -122,6 +128,10 @@ static void eval_lanes2(const struct ir_insn *insn, const union interp_value arg
             break;
         case IR_VMULHS:
             r = (uint64_t)((__int128)sa * sb >> size * 8);
+            break;
+        case IR_VDMULH:
+            r = (uint64_t)(((__int128)sa * sb * 2 + (insn->imm ? ((__int128)1 << (size * 8 - 1)) + 1 - (int)insn->imm : 0)) >>
+                           size * 8);
             break;
         case IR_VSMIN:
             r = sa < sb ? a : b;
@@ -249,6 +259,13 @@ static void eval_permute(const struct ir_insn *insn, const union interp_value ar
     }
 }
 
+static void eval_shuffle(const struct ir_insn *insn, const union interp_value arg[4], union interp_value *result)
+{
+    for (unsigned i = 0; i < 4; i++) {
+        set_lane(result, 4, i, lane(&arg[i / 2], 4, insn->imm >> (2 * i) & 3));
+    }
+}
+
 static void eval_ext(const struct ir_insn *insn, const union interp_value arg[4], union interp_value *result)
 {
     for (unsigned i = 0; i < 16; i++) {
@@ -323,6 +340,16 @@ static void eval_multiply_long(const struct ir_insn *insn, const union interp_va
     }
 }
 
+static void eval_dot(const struct ir_insn *insn, const union interp_value arg[4], union interp_value *result)
+{
+    unsigned size = insn->size;
+    for (unsigned i = 0; i < 16u / size; i += 2) {
+        int64_t sum = signed_lane(&arg[0], size, i) * signed_lane(&arg[1], size, i) +
+                      signed_lane(&arg[0], size, i + 1) * signed_lane(&arg[1], size, i + 1);
+        set_lane(result, size * 2, i / 2, (uint64_t)sum);
+    }
+}
+
 static void eval_add_pairs(const struct ir_insn *insn, const union interp_value arg[4], union interp_value *result)
 {
     unsigned size = insn->size, lanes = 16u / size;
@@ -330,86 +357,6 @@ static void eval_add_pairs(const struct ir_insn *insn, const union interp_value 
         const union interp_value *from = &arg[2 * i / lanes];
         unsigned first = 2 * i % lanes;
         set_lane(result, size, i, lane(from, size, first) + lane(from, size, first + 1));
-    }
-}
-
-static void eval_multiply_carryless(const struct ir_insn *insn, const union interp_value arg[4],
-                                    union interp_value *result)
-{
-    uint64_t a = arg[0].half[insn->imm & 1], b = arg[1].half[insn->imm >> 1 & 1];
-    unsigned __int128 product = 0;
-    for (unsigned i = 0; i < 64; i++) {
-        if (b >> i & 1) {
-            product ^= (unsigned __int128)a << i;
-        }
-    }
-    memcpy(result, &product, sizeof product);
-}
-
-/* ---- AES (FIPS 197): byte i of a vector is row i % 4, column i / 4 of the state --------------------------------- */
-
-/* In GF(2^8) modulo x^8 + x^4 + x^3 + x + 1. */
-static uint8_t field_multiply(uint8_t a, uint8_t b)
-{
-    uint8_t product = 0;
-    for (; b != 0; b >>= 1) {
-        if (b & 1) {
-            product ^= a;
-        }
-        a = (uint8_t)(a << 1 ^ (a & 0x80 ? 0x1b : 0));
-    }
-    return product;
-}
-
-/* The 254th power: the inverse, and 0 for 0. */
-static uint8_t field_inverse(uint8_t a)
-{
-    uint8_t power = a, product = 1;
-    for (unsigned i = 1; i < 8; i++) { /* a^2 · a^4 · … · a^128 */
-        power = field_multiply(power, power);
-        product = field_multiply(product, power);
-    }
-    return product;
-}
-
-static uint8_t rotate_left(uint8_t a, unsigned n)
-{
-    return (uint8_t)(a << n | a >> (8 - n));
-}
-
-static uint8_t substitute(uint8_t a)
-{
-    uint8_t b = field_inverse(a);
-    return (uint8_t)(b ^ rotate_left(b, 1) ^ rotate_left(b, 2) ^ rotate_left(b, 3) ^ rotate_left(b, 4) ^ 0x63);
-}
-
-static uint8_t substitute_inverse(uint8_t a)
-{
-    return field_inverse((uint8_t)(rotate_left(a, 1) ^ rotate_left(a, 3) ^ rotate_left(a, 6) ^ 0x05));
-}
-
-static void eval_aes_rows(const struct ir_insn *insn, const union interp_value arg[4], union interp_value *result)
-{
-    for (unsigned row = 0; row < 4; row++) {
-        for (unsigned column = 0; column < 4; column++) {
-            unsigned here = row + 4 * column, rotated = row + 4 * ((column + row) % 4);
-            if (insn->op == IR_VAESENC) {
-                result->bytes[here] = substitute(arg[0].bytes[rotated]);
-            } else {
-                result->bytes[rotated] = substitute_inverse(arg[0].bytes[here]);
-            }
-        }
-    }
-}
-
-static void eval_aes_columns(const struct ir_insn *insn, const union interp_value arg[4], union interp_value *result)
-{
-    static const uint8_t forward[4] = {2, 3, 1, 1}, inverse[4] = {14, 11, 13, 9};
-    const uint8_t *factor = insn->op == IR_VAESMC ? forward : inverse;
-    for (unsigned i = 0; i < 16; i++) {
-        for (unsigned k = 0; k < 4; k++) {
-            result->bytes[i] ^= field_multiply(arg[0].bytes[i / 4 * 4 + (i + k) % 4], factor[k]);
-        }
     }
 }
 
@@ -437,6 +384,7 @@ interp_function *interp_vec_function(enum ir_op op)
         [IR_VSHL] = eval_lanes1,
         [IR_VSHR] = eval_lanes1,
         [IR_VSAR] = eval_lanes1,
+        [IR_VROR] = eval_lanes1,
         [IR_VSHLS] = eval_lanes2,
         [IR_VSHLU] = eval_lanes2,
         [IR_VDUP] = eval_duplicate,
@@ -449,6 +397,7 @@ interp_function *interp_vec_function(enum ir_op op)
         [IR_VUZP2] = eval_permute,
         [IR_VTRN1] = eval_permute,
         [IR_VTRN2] = eval_permute,
+        [IR_VSHUF] = eval_shuffle,
         [IR_VEXT] = eval_ext,
         [IR_VREV] = eval_reverse,
         [IR_VTBL] = eval_table,
@@ -465,17 +414,15 @@ interp_function *interp_vec_function(enum ir_op op)
         [IR_VQSUBU] = eval_lanes2,
         [IR_VAVGU] = eval_lanes2,
         [IR_VPOPCNT] = eval_lanes1,
+        [IR_VCLZ] = eval_lanes1,
         [IR_VADDP] = eval_add_pairs,
         [IR_VMULLS] = eval_multiply_long,
         [IR_VMULLU] = eval_multiply_long,
         [IR_VMULHS] = eval_lanes2,
-        [IR_VCLMUL] = eval_multiply_carryless,
-        [IR_VAESENC] = eval_aes_rows,
-        [IR_VAESDEC] = eval_aes_rows,
-        [IR_VAESMC] = eval_aes_columns,
-        [IR_VAESIMC] = eval_aes_columns,
+        [IR_VDMULH] = eval_lanes2,
+        [IR_VDOT2] = eval_dot,
         [IR_VFNEG] = eval_lanes1,
         [IR_VFABS] = eval_lanes1,
     };
-    return functions[op];
+    return functions[op] ? functions[op] : interp_vec_crypto_function(op);
 }

@@ -19,6 +19,7 @@ enum { X86_MAP_1 = 0, X86_MAP_0F = 1, X86_MAP_0F38 = 2, X86_MAP_0F3A = 3 };
 enum { X86_NP = 0, X86_66 = 1, X86_F3 = 2, X86_F2 = 3 };
 #define X86_OP(map, prefix, byte) ((uint32_t)(byte) | (uint32_t)(map) << 8 | (uint32_t)(prefix) << 12)
 #define X86_W 0x10000u    /* REX.W or VEX.W */
+#define X86_L 0x40000u    /* VEX.L: 256 bits, for the forms of asm_vec.h */
 #define X86_BYTE 0x20000u /* the register operands are byte registers: SPL … DIL need a REX prefix */
 
 struct asm_mem {

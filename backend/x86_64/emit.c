@@ -486,6 +486,7 @@ void emit_free(struct emit *e)
     free(e->map.bytes);
     free(e->values);
     free(e->laters);
+    free(e->traps);
     free(e->pool);
     free(e->as.fixups);
     free(e);
@@ -499,7 +500,7 @@ bool emit_region(struct x86_backend *backend, struct ir *ir, struct region *regi
                                .fixups = e->as.fixups, .fixups_capacity = e->as.fixups_capacity};
     e->ir = ir;
     e->region = region;
-    e->nlaters = e->npool = 0;
+    e->nlaters = e->npool = e->ntraps = 0;
     e->values = grow(e->values, ir->ninsns, &e->values_capacity, sizeof *e->values);
     select_operations(e);
     if (!allocate_registers(e))
@@ -515,6 +516,10 @@ bool emit_region(struct x86_backend *backend, struct ir *ir, struct region *regi
         struct later l = e->laters[i]; /* a copy: emitting may add more */
         if (l.from)
             asm_patch(&e->as, l.from, asm_offset(&e->as));
+        if (l.trap) {
+            e->traps = grow(e->traps, e->ntraps, &e->traps_capacity, sizeof *e->traps);
+            e->traps[e->ntraps++] = (struct code_trap){l.trap - 1, asm_offset(&e->as)};
+        }
         l.emit(e, &l);
     }
     emit_control_end(e);
@@ -527,6 +532,10 @@ bool emit_region(struct x86_backend *backend, struct ir *ir, struct region *regi
     const uint8_t *map = statemap_close(&e->map, &region->statemap_size);
     if (region->statemap_size)
         region->statemap = memcpy(code_cache_memory(backend->cache, region->statemap_size), map, region->statemap_size);
+    region->ntraps = e->ntraps;
+    if (e->ntraps)
+        region->traps = memcpy(code_cache_memory(backend->cache, e->ntraps * sizeof *e->traps), e->traps,
+                               e->ntraps * sizeof *e->traps);
     region->code = rx;
     region->code_size = asm_offset(&e->as);
     return true;

@@ -53,6 +53,7 @@ struct later {
     void (*emit)(struct emit *e, const struct later *l);
     uint32_t from;
     uint32_t back;
+    uint32_t trap; /* not reached by a jump, but when the instruction at trap - 1 traps */
     ir_ref ref;
     uint8_t regs[4]; /* whatever the emitting function needs */
     uint64_t data;
@@ -77,6 +78,8 @@ struct emit {
     uint32_t values_capacity;
     struct later *laters;
     uint32_t nlaters, laters_capacity;
+    struct code_trap *traps;
+    uint32_t ntraps, traps_capacity;
     __m128i *pool;
     uint32_t npool, pool_capacity;
     struct statemap_writer map;
@@ -129,6 +132,9 @@ unsigned emit_fcmp_flags(struct emit *e, ir_ref ref, bool *needs_parity);
 /** Emits FLAGS_FCMP into EFLAGS-independent packed form in GPR `dst` (T0, T1 may be used). */
 void emit_flags_fcmp(struct emit *e, ir_ref ref, unsigned dst);
 
+/** host_backend.fixup for SIGFPE and SIGTRAP, host_backend.trap_invalid (fp_fixup.c). */
+bool fp_trap_fixup(struct x86_backend *backend, struct cpu *cpu, int sig, ucontext_t *uc);
+void fp_trap_invalid(struct cpu *cpu, bool trap);
 /** Emits backend->fp_thunk into the permanent area (fp_fixup.c). */
 void fp_thunk_create(struct x86_backend *backend);
 

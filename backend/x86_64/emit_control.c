@@ -305,27 +305,35 @@ static void emit_exit_call(struct emit *e, const struct ir_insn *insn)
     emit_landing(e, insn->imm2);
 }
 
-/* Probes the jump cache for the guest address in `target` (not RAX). The entry is at RBP + RAX + the cache's offset; the
-   returned jump is taken when it is another's. */
-static uint32_t probe(struct emit *e, unsigned target)
+/* Displacement of the jump cache's first entry for branches of a kind, from RBP. */
+static int32_t cache_of(unsigned kind)
+{
+    return FRONT_OFFSET(jump_cache) + (int32_t)(kind * JUMP_KIND_STEP * sizeof(struct jump_entry));
+}
+
+/* Probes the jump cache for the guest address in `target` (not RAX). The entry is at RBP + RAX + cache_of(kind); the returned
+   jump is taken when it is another's. */
+static uint32_t probe(struct emit *e, unsigned target, unsigned kind)
 {
     struct assembler *a = &e->as;
     x_lea(a, 0, RAX, (struct asm_mem){.base = GPR_NONE, .index = (uint8_t)target, .shift = 2, .pool = -1});
     x_alu_imm(a, ALU_AND, 0, asm_reg(RAX), ((1 << JUMP_CACHE_BITS) - 1) << 4);
     asm_rm(a, X86_OP(X86_MAP_1, X86_NP, 0x3b) | X86_W, target,
-           &(struct asm_mem){.base = RBP, .index = RAX, .disp = FRONT_OFFSET(jump_cache), .pool = -1}, 0);
+           &(struct asm_mem){.base = RBP, .index = RAX, .disp = cache_of(kind), .pool = -1}, 0);
     return x_jcc(a, JNE);
 }
 
-static struct asm_mem probed_entry(void)
+static struct asm_mem probed_entry(unsigned kind)
 {
-    return asm_indexed(RBP, RAX, 0, FRONT_OFFSET(jump_cache) + (int32_t)offsetof(struct jump_entry, host));
+    return asm_indexed(RBP, RAX, 0, cache_of(kind) + (int32_t)offsetof(struct jump_entry, host));
 }
 
-/* l->regs[0]: register with the target; l->data: offset to return to with a call, 0: a jump. */
+/* l->regs[0]: register with the target; l->regs[1]: kind; l->data: offset to return to with a call, 0: a jump. */
 static void emit_lookup_later(struct emit *e, const struct later *l)
 {
     struct assembler *a = &e->as;
+    if (l->regs[1])
+        x_store_imm(a, 4, asm_base(RBP, CPU_OFFSET(branch_kind)), l->regs[1]);
     if (l->regs[0] != T1)
         x_mov(a, 1, T1, l->regs[0]);
     if (l->data) {
@@ -336,10 +344,11 @@ static void emit_lookup_later(struct emit *e, const struct later *l)
     }
 }
 
-static void emit_exit_indirect(struct emit *e, ir_ref v, bool call, uint64_t return_pc)
+static void emit_exit_indirect(struct emit *e, const struct ir_insn *insn, bool call)
 {
     struct assembler *a = &e->as;
-    unsigned target = emit_gpr(e, v, T1);
+    unsigned target = emit_gpr(e, insn->arg[0], T1), kind = insn->mode;
+    uint64_t return_pc = insn->imm2;
     call = call && e->backend->options.predict;
     if (call) {
         if (target != T1)
@@ -350,14 +359,15 @@ static void emit_exit_indirect(struct emit *e, ir_ref v, bool call, uint64_t ret
     struct later *l = emit_later(e, emit_lookup_later, IR_NONE);
     uint32_t index = (uint32_t)(l - e->laters);
     l->regs[0] = (uint8_t)target;
-    uint32_t miss = e->backend->options.inline_lookup ? probe(e, target) : x_jmp(a);
+    l->regs[1] = (uint8_t)kind;
+    uint32_t miss = e->backend->options.inline_lookup ? probe(e, target, kind) : x_jmp(a);
     e->laters[index].from = miss;
     if (call) {
-        x_call_mem(a, probed_entry());
+        x_call_mem(a, probed_entry(kind));
         e->laters[index].data = asm_offset(a);
         emit_landing(e, return_pc);
     } else {
-        x_jmp_mem(a, probed_entry());
+        x_jmp_mem(a, probed_entry(kind));
     }
 }
 
@@ -513,8 +523,8 @@ void emit_control(struct emit *e, ir_ref ref)
     case IR_BRANCH: emit_branch(e, insn, block_of(e, ref)); break;
     case IR_EXIT: jump_exit(e, insn->imm); break;
     case IR_EXIT_CALL: emit_exit_call(e, insn); break;
-    case IR_EXIT_IND: emit_exit_indirect(e, insn->arg[0], false, 0); break;
-    case IR_EXIT_INDCALL: emit_exit_indirect(e, insn->arg[0], true, insn->imm2); break;
+    case IR_EXIT_IND: emit_exit_indirect(e, insn, false); break;
+    case IR_EXIT_INDCALL: emit_exit_indirect(e, insn, true); break;
     case IR_EXIT_RET: emit_exit_return(e, insn->arg[0]); break;
     default: emit_exit_trap(e, insn); break;
     }

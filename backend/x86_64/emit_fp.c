@@ -2,11 +2,15 @@
 /*
  * Scalar floating point: arithmetic, comparisons, moves. Conversions to and from integers are in emit_fp_convert.c.
  *
- * Each operation is the host's instruction and a test of its result. Two things differ between the architectures:
- *   - NaNs (Arm ARM DDI 0487, FPProcessNaNs; Intel SDM volume 1, table 4-7): any NaN result takes the exact path.
+ * Each operation is the host's instruction, with a way out to the exact path. Two things differ between the
+ * architectures:
+ *   - NaNs (Arm ARM DDI 0487, FPProcessNaNs; Intel SDM volume 1, table 4-7 and 14.5.1). Both agree on an operand that is
+ *     a quiet NaN, if there is one, and on the first of two. They differ about generated and signaling NaNs, and
+ *     those are invalid operations: with region->trap_invalid they trap, and nothing is tested. Otherwise any NaN
+ *     result takes the exact path. (Fused operations disagree about quiet NaNs, too, so they are always tested.)
  *   - Tininess: Arm detects it before rounding, SSE after. The status differs only when a tiny result is rounded up
  *     to the smallest normal number, so a result of just that takes the exact path too, in operations that can be
- *     tiny and inexact. Sums cannot: a tiny sum is exact.
+ *     tiny and inexact. Sums cannot: a tiny sum is exact. Nor can squares: (2^-511 - ulp)^2 is too far below.
  */
 #include "backend/x86_64/emit_vec.h"
 
@@ -24,6 +28,14 @@ unsigned fp_result(struct emit *e, ir_ref ref)
 
 /* ---- tests of a result ----------------------------------------------------------------------------------------- */
 
+void fp_trap(struct emit *e, ir_ref ref, uint32_t offset, unsigned result)
+{
+    struct later *l = emit_later(e, emit_exact, ref);
+    l->trap = offset + 1;
+    l->back = asm_offset(&e->as);
+    l->regs[0] = (uint8_t)result;
+}
+
 /* Branches to the exact path when the scalar in `result` is a NaN, or with `tiny` the smallest normal number. */
 static void check_result(struct emit *e, ir_ref ref, unsigned result, bool tiny)
 {
@@ -34,16 +46,31 @@ static void check_result(struct emit *e, ir_ref ref, unsigned result, bool tiny)
         /* Equal and unordered both set ZF: one branch for the two. */
         unsigned bytes = fp_bytes(kind);
         vandps(a, XT1, result, pool_splat(e, bytes, FP_ABS(bytes)));
-        vex_rm(a, ucomis, XT1, pool_splat(e, bytes, bytes == 8 ? UINT64_C(1) << 52 : UINT64_C(1) << 23));
+        vex_rm(a, ucomis, XT1, pool_splat(e, bytes, FP_SMALLEST(bytes)));
     } else {
         vex_rm(a, ucomis, result, asm_reg(result));
     }
     emit_later_jcc(e, tiny ? JE : JP, emit_exact, ref)->regs[0] = (uint8_t)result;
 }
 
+/* Branches to the exact path when the scalar in `result` is the smallest normal number. */
+static void check_tiny(struct emit *e, ir_ref ref, unsigned result)
+{
+    struct assembler *a = &e->as;
+    bool wide = fp_kind(emit_insn(e, ref)) == FP_SD;
+    unsigned bytes = wide ? 8 : 4;
+    vmov_to_gpr(a, wide, asm_reg(T0), result);
+    x_alu(a, ALU_ADD, wide, T0, asm_reg(T0)); /* without the sign */
+    if (wide)
+        x_alu(a, ALU_CMP, 1, T0, emit_pool_operand(e, 2 * FP_SMALLEST(bytes), 0));
+    else
+        x_alu_imm(a, ALU_CMP, 0, asm_reg(T0), (int32_t)(2 * FP_SMALLEST(bytes)));
+    emit_later_jcc(e, JE, emit_exact, ref)->regs[0] = (uint8_t)result;
+}
+
 /* ---- arithmetic ------------------------------------------------------------------------------------------------ */
 
-void fp_binary(struct emit *e, ir_ref ref, uint32_t opcode, unsigned dst, bool commutes)
+uint32_t fp_binary(struct emit *e, ir_ref ref, uint32_t opcode, unsigned dst, bool commutes)
 {
     const struct ir_insn *insn = emit_insn(e, ref);
     ir_ref x = insn->arg[0], y = insn->arg[1];
@@ -52,32 +79,61 @@ void fp_binary(struct emit *e, ir_ref ref, uint32_t opcode, unsigned dst, bool c
         y = insn->arg[0];
     }
     unsigned reg = emit_xmm(e, x, XT1);
-    vex_rvm(&e->as, opcode, dst, reg, emit_operand(e, y));
+    struct asm_operand operand = emit_operand(e, y);
+    uint32_t offset = asm_offset(&e->as);
+    vex_rvm(&e->as, opcode, dst, reg, operand);
+    return offset;
+}
+
+bool fp_can_be_tiny(const struct emit *e, ir_ref ref)
+{
+    const struct ir_insn *insn = emit_insn(e, ref);
+    switch (insn->op) {
+    case IR_FMUL: case IR_VFMUL:
+        return emit_root(e, insn->arg[0]) != emit_root(e, insn->arg[1]);
+    case IR_FDIV: case IR_VFDIV: case IR_FMA: case IR_VFMA:
+        return true;
+    default:
+        return false;
+    }
 }
 
 static void arith(struct emit *e, ir_ref ref)
 {
     static const struct {
         uint32_t opcode[2];
-        bool commutes, tiny;
+        bool commutes;
     } rows[] = {
-        [IR_FADD - IR_FADD] = {{X86_vaddss, X86_vaddsd}, true, false},
-        [IR_FSUB - IR_FADD] = {{X86_vsubss, X86_vsubsd}, false, false},
-        [IR_FMUL - IR_FADD] = {{X86_vmulss, X86_vmulsd}, true, true},
-        [IR_FDIV - IR_FADD] = {{X86_vdivss, X86_vdivsd}, false, true},
+        [IR_FADD - IR_FADD] = {{X86_vaddss, X86_vaddsd}, true},
+        [IR_FSUB - IR_FADD] = {{X86_vsubss, X86_vsubsd}, false},
+        [IR_FMUL - IR_FADD] = {{X86_vmulss, X86_vmulsd}, true},
+        [IR_FDIV - IR_FADD] = {{X86_vdivss, X86_vdivsd}, false},
     };
     const struct ir_insn *insn = emit_insn(e, ref);
-    unsigned row = insn->op - IR_FADD, r = fp_result(e, ref);
-    fp_binary(e, ref, rows[row].opcode[fp_kind(insn)], r, rows[row].commutes);
-    check_result(e, ref, r, rows[row].tiny);
+    unsigned row = insn->op - IR_FADD;
+    bool trap = e->region->trap_invalid, tiny = fp_can_be_tiny(e, ref);
+    unsigned r = trap && !tiny ? xmm_dst(e, ref) : fp_result(e, ref);
+    /* Which of two quiet NaNs comes first matters when nothing tests for them. */
+    uint32_t offset = fp_binary(e, ref, rows[row].opcode[fp_kind(insn)], r, rows[row].commutes && !trap);
+    if (trap)
+        fp_trap(e, ref, offset, r);
+    if (!trap)
+        check_result(e, ref, r, tiny);
+    else if (tiny)
+        check_tiny(e, ref, r);
     emit_done(e, ref, r);
 }
 
 static void square_root(struct emit *e, ir_ref ref)
 {
-    unsigned r = fp_result(e, ref), x = arg_xmm(e, ref, 0, XT1);
+    bool trap = e->region->trap_invalid;
+    unsigned r = trap ? xmm_dst(e, ref) : fp_result(e, ref), x = arg_xmm(e, ref, 0, XT1);
+    uint32_t offset = asm_offset(&e->as);
     vex_rvm(&e->as, fp_kind(emit_insn(e, ref)) == FP_SD ? X86_vsqrtsd : X86_vsqrtss, r, x, asm_reg(x));
-    check_result(e, ref, r, false);
+    if (trap)
+        fp_trap(e, ref, offset, r);
+    else
+        check_result(e, ref, r, false);
     emit_done(e, ref, r);
 }
 
@@ -85,7 +141,9 @@ void fp_fma(struct emit *e, ir_ref ref, uint32_t opcode, unsigned dst)
 {
     const struct ir_insn *insn = emit_insn(e, ref);
     emit_xmm_move(e, dst, emit_xmm(e, insn->arg[2], dst));
-    fp_binary(e, ref, opcode, dst, true);
+    uint32_t offset = fp_binary(e, ref, opcode, dst, true);
+    if (e->region->trap_invalid)
+        fp_trap(e, ref, offset, dst);
 }
 
 static void fused(struct emit *e, ir_ref ref)
@@ -358,6 +416,9 @@ void emit_fp(struct emit *e, ir_ref ref)
         break;
     case IR_FTOSI: case IR_FTOUI:
         fp_to_integer(e, ref);
+        break;
+    case IR_FTOJS:
+        fp_to_javascript(e, ref);
         break;
     case IR_FCMP:
         fcmp_value(e, ref);

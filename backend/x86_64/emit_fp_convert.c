@@ -145,7 +145,9 @@ static void to_unsigned(struct emit *e, ir_ref ref)
 
 void fp_to_integer(struct emit *e, ir_ref ref)
 {
-    if (emit_insn(e, ref)->op == IR_FTOSI)
+    if (IR_FRACTION(emit_insn(e, ref)->mode))
+        fp_to_fixed(e, ref);
+    else if (emit_insn(e, ref)->op == IR_FTOSI)
         to_signed(e, ref);
     else
         to_unsigned(e, ref);

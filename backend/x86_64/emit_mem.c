@@ -176,10 +176,14 @@ static void emit_store_excl(struct emit *e, ir_ref ref)
 {
     struct assembler *a = &e->as;
     const struct ir_insn *insn = emit_insn(e, ref);
-    unsigned armed = emit_gpr(e, insn->arg[1], T0);
+    bool is_armed = insn->arg[0] == insn->arg[1] && insn->imm == 0;
+    unsigned armed = is_armed ? GPR_NONE : emit_gpr(e, insn->arg[1], T0);
     struct asm_mem m = locked_address(e, ref);
-    x_alu(a, ALU_CMP, 1, armed, asm_reg(m.base));
-    uint32_t fail = x_jcc8(a, JNE);
+    uint32_t fail = 0;
+    if (!is_armed) {
+        x_alu(a, ALU_CMP, 1, armed, asm_reg(m.base));
+        fail = x_jcc8(a, JNE);
+    }
     if (insn->size == 16) {
         split_vector(e, insn->arg[2], RAX, RDX);
         split_vector(e, insn->arg[3], RBX, RCX);
@@ -193,7 +197,8 @@ static void emit_store_excl(struct emit *e, ir_ref ref)
         x_lock(a);
         x_cmpxchg(a, insn->size, m, new);
     }
-    asm_patch8(a, fail);
+    if (!is_armed)
+        asm_patch8(a, fail);
     unsigned d = emit_dst(e, ref, T0);
     x_setcc(a, JNE, T0);
     x_zext(a, 1, d, asm_reg(T0));

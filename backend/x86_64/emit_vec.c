@@ -84,6 +84,7 @@ static const struct vec_row rows[] = {
     ROW(VSHL) = {NULL, {0}, vec_shift_left},
     ROW(VSHR) = {NULL, {0}, vec_shift_right},
     ROW(VSAR) = {NULL, {0}, vec_shift_arithmetic},
+    ROW(VROR) = {NULL, {0}, vec_rotate},
     ROW(VSHLS) = {NULL, {0}, vec_shift_register},
     ROW(VSHLU) = {NULL, {0}, vec_shift_register},
     ROW(VDUP) = {NULL, {0}, vec_dup},
@@ -96,6 +97,7 @@ static const struct vec_row rows[] = {
     ROW(VUZP2) = {shuffle_odd, {0, 0, X86_vshufps, 0}, vec_uzp2},
     ROW(VTRN1) = {binary, {0, 0, 0, X86_vpunpcklqdq}, vec_trn1},
     ROW(VTRN2) = {binary, {0, 0, 0, X86_vpunpckhqdq}, vec_trn2},
+    ROW(VSHUF) = {NULL, {0}, vec_shuffle},
     ROW(VEXT) = {NULL, {0}, vec_ext},
     ROW(VREV) = {NULL, {0}, vec_rev},
     ROW(VTBL) = {NULL, {0}, vec_tbl},
@@ -112,15 +114,27 @@ static const struct vec_row rows[] = {
     ROW(VQSUBU) = {binary, {X86_vpsubusb, X86_vpsubusw, 0, 0}, vec_qsub_unsigned},
     ROW(VAVGU) = {commutative, {X86_vpavgb, X86_vpavgw}, NULL},
     ROW(VPOPCNT) = {NULL, {0}, vec_popcount},
+    ROW(VCLZ) = {NULL, {0}, vec_count_leading},
     ROW(VADDP) = {binary, {0, X86_vphaddw, X86_vphaddd, 0}, vec_add_pairs},
     ROW(VMULLS) = {NULL, {0}, vec_mul_long},
     ROW(VMULLU) = {NULL, {0}, vec_mul_long},
     ROW(VMULHS) = {commutative, {0, X86_vpmulhw}, NULL},
+    ROW(VDMULH) = {NULL, {0}, vec_mul_high_doubled},
+    ROW(VDOT2) = {commutative, {0, X86_vpmaddwd}, NULL},
     ROW(VCLMUL) = {NULL, {0}, vec_clmul},
     ROW(VAESENC) = {NULL, {0}, vec_aes},
     ROW(VAESDEC) = {NULL, {0}, vec_aes},
     ROW(VAESMC) = {NULL, {0}, vec_aes},
     ROW(VAESIMC) = {NULL, {0}, vec_aes},
+    ROW(VAESROUND) = {NULL, {0}, vec_aes},
+    ROW(VAESIROUND) = {NULL, {0}, vec_aes},
+    ROW(VSHA1RNDS) = {NULL, {0}, vec_sha1_rounds},
+    ROW(VSHA1E) = {NULL, {0}, vec_sha1_e},
+    ROW(VSHA1MSG1) = {NULL, {0}, vec_sha1_msg1},
+    ROW(VSHA1MSG2) = {NULL, {0}, vec_sha1_msg2},
+    ROW(VSHA256RNDS) = {NULL, {0}, vec_sha256_rounds},
+    ROW(VSHA256MSG1) = {NULL, {0}, vec_sha256_msg1},
+    ROW(VSHA256MSG2) = {NULL, {0}, vec_sha256_msg2},
     ROW(VFADD) = {NULL, {0}, vec_fp_arith},
     ROW(VFSUB) = {NULL, {0}, vec_fp_arith},
     ROW(VFMUL) = {NULL, {0}, vec_fp_arith},
@@ -139,7 +153,17 @@ static const struct vec_row rows[] = {
     ROW(VUITOF) = {NULL, {0}, vec_from_integer},
     ROW(VFTOSI) = {NULL, {0}, vec_to_integer},
     ROW(VFTOUI) = {NULL, {0}, vec_to_integer},
-    ROW(VFCVTL) = {unary, {0, 0, X86_vcvtps2pd}, NULL},
+    ROW(VFRINTN) = {NULL, {0}, vec_fp_round_n},
+    ROW(VFMULX) = {NULL, {0}, vec_fp_mulx},
+    ROW(VFRECPS) = {NULL, {0}, vec_fp_step},
+    ROW(VFRSQRTS) = {NULL, {0}, vec_fp_step},
+    ROW(VFRECPE) = {NULL, {0}, vec_fp_estimate},
+    ROW(VFRSQRTE) = {NULL, {0}, vec_fp_estimate},
+    ROW(VFRECPX) = {NULL, {0}, vec_fp_exponent},
+    ROW(VFMLAL) = {NULL, {0}, vec_fp_mla_long},
+    ROW(VFCVTXN) = {NULL, {0}, vec_fp_narrow_odd},
+    ROW(VFCVTBF) = {NULL, {0}, vec_fp_narrow_bf16},
+    ROW(VFCVTL) = {unary, {0, X86_vcvtph2ps, X86_vcvtps2pd}, NULL},
     ROW(VFCVTN) = {NULL, {0}, vec_fp_narrow},
 #undef ROW
 };
@@ -149,7 +173,10 @@ void emit_vec(struct emit *e, ir_ref ref)
     const struct ir_insn *insn = emit_insn(e, ref);
     const struct vec_row *row = &rows[insn->op - IR_VADD];
     uint32_t opcode = row->opcode[lane_log2(insn->size) & 3];
-    if (opcode)
+    bool half = insn->op >= IR_VFADD && (insn->size == 2 || (insn->op == IR_VFCVTN && insn->size == 4));
+    if (half && insn->op != IR_VFCVTL)
+        vec_half(e, ref);
+    else if (opcode)
         row->regular(e, ref, opcode);
     else
         row->special(e, ref);

@@ -69,17 +69,23 @@ static inline bool fp_is_vector(enum fp_kind kind) { return kind >= FP_PS; }
 
 #define FP_SIGN(bytes) ((bytes) == 8 ? UINT64_C(1) << 63 : UINT64_C(0x80000000))
 #define FP_ABS(bytes) (FP_SIGN(bytes) - 1)
+#define FP_SMALLEST(bytes) ((bytes) == 8 ? UINT64_C(1) << 52 : UINT64_C(1) << 23) /* normal number */
 
 /* Predicates of vcmpps (Intel SDM, CMPPD). Q: quiet NaNs raise nothing. */
-enum { CMP_EQ_OQ = 0x00, CMP_UNORD_Q = 0x03, CMP_ORD_Q = 0x07, CMP_EQ_UQ = 0x08 };
+enum { CMP_EQ_OQ = 0x00, CMP_UNORD_Q = 0x03, CMP_NE_UQ = 0x04, CMP_ORD_Q = 0x07, CMP_EQ_UQ = 0x08 };
 enum { CMP_GE_OS = 0x0d, CMP_GT_OS = 0x0e, CMP_GE_OQ = 0x1d };
 
 /* emit_fp.c */
 /** A register to compute the result of `ref` in that holds none of its arguments, so that they are still there for
     the exact path; emit_done() moves it to its place. */
 unsigned fp_result(struct emit *e, ir_ref ref);
-/** The operation of two operands, the first in a register; `commutes`: they may be exchanged. */
-void fp_binary(struct emit *e, ir_ref ref, uint32_t opcode, unsigned dst, bool commutes);
+/** The instruction at `offset` has been emitted just now: if it traps because the operation is invalid, the exact
+    path computes `ref` into `result` instead. The operands are in their places then: it has written nothing. */
+void fp_trap(struct emit *e, ir_ref ref, uint32_t offset, unsigned result);
+/** True for operations whose result can be tiny before it is rounded, and not after. */
+bool fp_can_be_tiny(const struct emit *e, ir_ref ref);
+/** The operation of two operands, the first in a register; `commutes`: they may be exchanged. Returns its offset. */
+uint32_t fp_binary(struct emit *e, ir_ref ref, uint32_t opcode, unsigned dst, bool commutes);
 /** dst = a * b + c for FMA and VFMA, NaN rules apart. */
 void fp_fma(struct emit *e, ir_ref ref, uint32_t opcode, unsigned dst);
 /** vround…: from register x. ROUND_QUIET in `imm`: does not raise inexact. */
@@ -99,6 +105,10 @@ void fp_sign(struct emit *e, ir_ref ref);
 void fp_from_integer(struct emit *e, ir_ref ref); /* SITOF, UITOF */
 void fp_to_integer(struct emit *e, ir_ref ref);   /* FTOSI, FTOUI */
 
+/* emit_fp_step.c */
+void fp_to_fixed(struct emit *e, ir_ref ref);      /* FTOSI, FTOUI with bits of fraction */
+void fp_to_javascript(struct emit *e, ir_ref ref); /* FTOJS */
+
 /* fp_fixup.c */
 /** How a C function is called through backend->fp_thunk: on the operands in scratch[0..2], result to scratch[3].
     `operation` is the first four bytes of the struct ir_insn. */
@@ -107,23 +117,45 @@ typedef void thunk_function(__m128i *scratch, uint32_t operation);
     keep their values. */
 void emit_thunk_call(struct emit *e, ir_ref ref, thunk_function *function);
 struct asm_mem thunk_result(void);
+/** Its 48 bytes of operands: free for use when it is not called. */
+struct asm_mem thunk_operands(void);
 /** 16 bytes for one intermediate result within an operation. */
 struct asm_mem scratch_temp(void);
 /** Out-of-line: computes l->ref by the exact function into register l->regs[0] and goes back. */
 void emit_exact(struct emit *e, const struct later *l);
+/** The out-of-line code asked for since e->nlaters was `first` comes back here. */
+static inline void emit_back_here(struct emit *e, uint32_t first)
+{
+    for (uint32_t i = first; i < e->nlaters; i++)
+        e->laters[i].back = asm_offset(&e->as);
+}
+
+/** Emits the call of a function that does all of `ref`, for a host without the instructions. */
+void vec_call(struct emit *e, ir_ref ref, thunk_function *function);
 
 /* emit_vec_int.c */
 typedef void vec_emitter(struct emit *e, ir_ref ref);
 vec_emitter vec_mul_bytes, vec_not, vec_bsl, vec_neg, vec_abs, vec_minmax_quads, vec_compare_unsigned, vec_qadd_signed,
-    vec_qadd_unsigned, vec_qsub_unsigned, vec_popcount, vec_add_pairs, vec_mul_long;
+    vec_qadd_unsigned, vec_qsub_unsigned, vec_popcount, vec_count_leading, vec_add_pairs, vec_mul_long,
+    vec_mul_high_doubled;
 /* emit_vec_shift.c */
-vec_emitter vec_shift_left, vec_shift_right, vec_shift_arithmetic, vec_shift_register;
+vec_emitter vec_shift_left, vec_shift_right, vec_shift_arithmetic, vec_shift_register, vec_rotate;
 /* emit_vec_perm.c */
 vec_emitter vec_dup, vec_dup_lane, vec_extract, vec_insert, vec_uzp1, vec_uzp2, vec_trn1, vec_trn2, vec_ext, vec_rev,
-    vec_tbl, vec_narrow, vec_narrow_saturating;
+    vec_tbl, vec_shuffle, vec_narrow, vec_narrow_saturating;
 /* emit_vec_fp.c */
 vec_emitter vec_fp_arith, vec_fp_minmax, vec_fp_compare, vec_fp_narrow, vec_from_integer, vec_to_integer;
+/** XT0 = the lanes of x as signed integers, by MXCSR's rounding mode or truncated. x may be XT0. */
+void vec_convert_lanes(struct emit *e, unsigned bytes, bool truncate, unsigned x);
+/* emit_fp_half.c */
+vec_emitter vec_half; /* all operations on lanes of two bytes, and VFCVTN to them */
+/* emit_fp_step.c */
+vec_emitter vec_fp_mulx, vec_fp_step, vec_fp_estimate, vec_fp_exponent, vec_fp_mla_long, vec_fp_round_n, vec_to_fixed, vec_fp_narrow_odd,
+    vec_fp_narrow_bf16;
 /* emit_vec_crypto.c */
 vec_emitter vec_clmul, vec_aes;
+/* emit_vec_sha.c */
+vec_emitter vec_sha1_rounds, vec_sha1_e, vec_sha1_msg1, vec_sha1_msg2, vec_sha256_rounds, vec_sha256_msg1,
+    vec_sha256_msg2;
 
 #endif

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * AES steps and carry-less products. Hosts of the baseline have AES-NI and PCLMULQDQ almost without exception; for
- * one that does not, C functions are called.
+ * one that does not, and with the extensions switched off, C functions are called.
  */
 #include "backend/x86_64/emit_vec.h"
 
@@ -68,13 +68,17 @@ static void aes_mix(__m128i *scratch, const uint8_t factor[4])
 static void aes_step(__m128i *scratch, uint32_t operation)
 {
     static const uint8_t mix[4] = {2, 3, 1, 1}, inv_mix[4] = {14, 11, 13, 9};
-    switch (operation & 0xff) {
-    case IR_VAESENC:
-    case IR_VAESDEC:
-        aes_sub_shift(scratch, (operation & 0xff) == IR_VAESDEC);
-        break;
-    default:
-        aes_mix(scratch, (operation & 0xff) == IR_VAESMC ? mix : inv_mix);
+    unsigned op = operation & 0xff;
+    bool inverse = op == IR_VAESDEC || op == IR_VAESIMC || op == IR_VAESIROUND;
+    if (op != IR_VAESMC && op != IR_VAESIMC) {
+        aes_sub_shift(scratch, inverse);
+        if (op == IR_VAESROUND || op == IR_VAESIROUND) {
+            scratch[0] = scratch[3];
+            aes_mix(scratch, inverse ? inv_mix : mix);
+        }
+        scratch[3] = _mm_xor_si128(scratch[3], scratch[1]);
+    } else {
+        aes_mix(scratch, inverse ? inv_mix : mix);
     }
 }
 
@@ -109,7 +113,7 @@ static void carryless_product_high_high(__m128i *scratch, uint32_t operation)
     carryless_product_low_high(scratch, operation);
 }
 
-static void call(struct emit *e, ir_ref ref, thunk_function *function)
+void vec_call(struct emit *e, ir_ref ref, thunk_function *function)
 {
     unsigned r = xmm_dst(e, ref);
     emit_thunk_call(e, ref, function);
@@ -124,8 +128,8 @@ void vec_clmul(struct emit *e, ir_ref ref)
     static thunk_function *const functions[4] = {carryless_product, carryless_product_high_low,
                                                  carryless_product_low_high, carryless_product_high_high};
     unsigned lanes = emit_insn(e, ref)->imm & 3;
-    if (!__builtin_cpu_supports("pclmul")) {
-        call(e, ref, functions[lanes]);
+    if (!e->backend->options.extensions || !__builtin_cpu_supports("pclmul")) {
+        vec_call(e, ref, functions[lanes]);
         return;
     }
     unsigned r = xmm_dst(e, ref);
@@ -133,31 +137,38 @@ void vec_clmul(struct emit *e, ir_ref ref)
     emit_done(e, ref, r);
 }
 
-/* The host's steps come with more than asked for: a round key, here 0, and MixColumns only in a full round, whose other
-   steps are undone first. */
-void vec_aes(struct emit *e, ir_ref ref)
+/* MixColumns alone: of a full round, whose other steps are undone first. */
+static void mix_columns(struct emit *e, ir_ref ref)
 {
     struct assembler *a = &e->as;
+    unsigned r = xmm_dst(e, ref), x = arg_xmm(e, ref, 0, XT0);
+    set_zero(e, XT1);
+    vaesdeclast(a, XT0, x, asm_reg(XT1));
+    vaesenc(a, r, XT0, asm_reg(XT1));
+    emit_done(e, ref, r);
+}
+
+void vec_aes(struct emit *e, ir_ref ref)
+{
+    static const uint32_t opcodes[] = {
+        [IR_VAESENC - IR_VAESENC] = X86_vaesenclast,
+        [IR_VAESDEC - IR_VAESENC] = X86_vaesdeclast,
+        [IR_VAESROUND - IR_VAESENC] = X86_vaesenc,
+        [IR_VAESIROUND - IR_VAESENC] = X86_vaesdec,
+    };
     enum ir_op op = emit_insn(e, ref)->op;
-    if (!__builtin_cpu_supports("aes")) {
-        call(e, ref, aes_step);
+    if (!e->backend->options.extensions || !__builtin_cpu_supports("aes")) {
+        vec_call(e, ref, aes_step);
+        return;
+    }
+    if (op == IR_VAESMC) {
+        mix_columns(e, ref);
         return;
     }
     unsigned r = xmm_dst(e, ref);
-    if (op == IR_VAESIMC) {
-        vaesimc(a, r, arg_operand(e, ref, 0));
-        emit_done(e, ref, r);
-        return;
-    }
-    unsigned x = arg_xmm(e, ref, 0, XT0);
-    set_zero(e, XT1);
-    if (op == IR_VAESENC) {
-        vaesenclast(a, r, x, asm_reg(XT1));
-    } else if (op == IR_VAESDEC) {
-        vaesdeclast(a, r, x, asm_reg(XT1));
-    } else {
-        vaesdeclast(a, XT0, x, asm_reg(XT1));
-        vaesenc(a, r, XT0, asm_reg(XT1));
-    }
+    if (op == IR_VAESIMC)
+        vaesimc(&e->as, r, arg_operand(e, ref, 0));
+    else
+        vex_rvm(&e->as, opcodes[op - IR_VAESENC], r, arg_xmm(e, ref, 0, XT0), arg_operand(e, ref, 1));
     emit_done(e, ref, r);
 }

@@ -8,14 +8,23 @@
 static void check_lanes(struct emit *e, ir_ref ref, unsigned bytes, unsigned result, bool tiny)
 {
     struct assembler *a = &e->as;
-    bool wide = bytes == 8;
-    uint32_t cmp = wide ? X86_vcmppd : X86_vcmpps;
+    uint32_t cmp = bytes == 8 ? X86_vcmppd : X86_vcmpps;
     if (tiny) {
         vandps(a, XT1, result, pool_splat(e, bytes, FP_ABS(bytes)));
-        vex_rvmi(a, cmp, XT1, XT1, pool_splat(e, bytes, wide ? UINT64_C(1) << 52 : UINT64_C(1) << 23), CMP_EQ_UQ);
+        vex_rvmi(a, cmp, XT1, XT1, pool_splat(e, bytes, FP_SMALLEST(bytes)), CMP_EQ_UQ);
     } else {
         vex_rvmi(a, cmp, XT1, result, asm_reg(result), CMP_UNORD_Q);
     }
+    vtestps(a, XT1, asm_reg(XT1));
+    emit_later_jcc(e, JNE, emit_exact, ref)->regs[0] = (uint8_t)result;
+}
+
+/* Branches to the exact path when a lane of `result` is the smallest normal number. */
+static void check_tiny_lanes(struct emit *e, ir_ref ref, unsigned bytes, unsigned result)
+{
+    struct assembler *a = &e->as;
+    vex_rvm(a, bytes == 8 ? X86_vpaddq : X86_vpaddd, XT1, result, asm_reg(result)); /* without the signs */
+    vex_rvm(a, bytes == 8 ? X86_vpcmpeqq : X86_vpcmpeqd, XT1, XT1, pool_splat(e, bytes, 2 * FP_SMALLEST(bytes)));
     vtestps(a, XT1, asm_reg(XT1));
     emit_later_jcc(e, JNE, emit_exact, ref)->regs[0] = (uint8_t)result;
 }
@@ -25,25 +34,37 @@ void vec_fp_arith(struct emit *e, ir_ref ref)
 {
     static const struct {
         uint32_t opcode[2];
-        bool commutes, tiny;
+        bool commutes;
     } rows[] = {
-        [IR_VFADD - IR_VFADD] = {{X86_vaddps, X86_vaddpd}, true, false},
-        [IR_VFSUB - IR_VFADD] = {{X86_vsubps, X86_vsubpd}, false, false},
-        [IR_VFMUL - IR_VFADD] = {{X86_vmulps, X86_vmulpd}, true, true},
-        [IR_VFDIV - IR_VFADD] = {{X86_vdivps, X86_vdivpd}, false, true},
-        [IR_VFSQRT - IR_VFADD] = {{X86_vsqrtps, X86_vsqrtpd}, false, false},
-        [IR_VFMA - IR_VFADD] = {{X86_vfmadd231ps, X86_vfmadd231pd}, true, true},
+        [IR_VFADD - IR_VFADD] = {{X86_vaddps, X86_vaddpd}, true},
+        [IR_VFSUB - IR_VFADD] = {{X86_vsubps, X86_vsubpd}, false},
+        [IR_VFMUL - IR_VFADD] = {{X86_vmulps, X86_vmulpd}, true},
+        [IR_VFDIV - IR_VFADD] = {{X86_vdivps, X86_vdivpd}, false},
+        [IR_VFSQRT - IR_VFADD] = {{X86_vsqrtps, X86_vsqrtpd}, false},
+        [IR_VFMA - IR_VFADD] = {{X86_vfmadd231ps, X86_vfmadd231pd}, true},
     };
     const struct ir_insn *insn = emit_insn(e, ref);
-    unsigned row = insn->op - IR_VFADD, r = fp_result(e, ref);
+    unsigned row = insn->op - IR_VFADD;
     uint32_t opcode = rows[row].opcode[insn->size == 8];
-    if (insn->op == IR_VFSQRT)
-        vex_rm(&e->as, opcode, r, arg_operand(e, ref, 0));
-    else if (insn->op == IR_VFMA)
+    bool trap = e->region->trap_invalid, fused = insn->op == IR_VFMA, tiny = fp_can_be_tiny(e, ref);
+    unsigned r = trap && !tiny ? xmm_dst(e, ref) : fp_result(e, ref);
+    if (fused) {
         fp_fma(e, ref, opcode, r);
-    else
-        fp_binary(e, ref, opcode, r, rows[row].commutes);
-    check_lanes(e, ref, insn->size, r, rows[row].tiny);
+    } else if (insn->op == IR_VFSQRT) {
+        struct asm_operand x = arg_operand(e, ref, 0);
+        uint32_t offset = asm_offset(&e->as);
+        vex_rm(&e->as, opcode, r, x);
+        if (trap)
+            fp_trap(e, ref, offset, r);
+    } else {
+        uint32_t offset = fp_binary(e, ref, opcode, r, rows[row].commutes && !trap);
+        if (trap)
+            fp_trap(e, ref, offset, r);
+    }
+    if (!trap || fused)
+        check_lanes(e, ref, insn->size, r, tiny);
+    else if (tiny)
+        check_tiny_lanes(e, ref, insn->size, r);
     emit_done(e, ref, r);
 }
 
@@ -142,13 +163,16 @@ void vec_from_integer(struct emit *e, ir_ref ref)
         from_signed_quads(e, ref, r);
     else
         vcvtdq2ps(&e->as, r, arg_operand(e, ref, 0));
+    if (insn->mode) /* bits of fraction: scaling a normal number is exact */
+        vex_rvm(&e->as, insn->size == 8 ? X86_vmulpd : X86_vmulps, r, r,
+                pool_splat(e, insn->size,
+                           insn->size == 8 ? (UINT64_C(1023) - insn->mode) << 52 : (UINT64_C(127) - insn->mode) << 23));
     emit_done(e, ref, r);
 }
 
 /* ---- to integers ----------------------------------------------------------------------------------------------- */
 
-/* XT0 = the lanes of x as signed integers, by MXCSR's rounding mode or truncated. x may be XT0. */
-static void convert_lanes(struct emit *e, unsigned bytes, bool truncate, unsigned x)
+void vec_convert_lanes(struct emit *e, unsigned bytes, bool truncate, unsigned x)
 {
     struct assembler *a = &e->as;
     if (bytes == 4) {
@@ -184,6 +208,10 @@ void vec_to_integer(struct emit *e, ir_ref ref)
 {
     struct assembler *a = &e->as;
     const struct ir_insn *insn = emit_insn(e, ref);
+    if (IR_FRACTION(insn->mode)) {
+        vec_to_fixed(e, ref);
+        return;
+    }
     bool wide = insn->size == 8, is_signed = insn->op == IR_VFTOSI;
     enum fp_kind kind = fp_kind(insn);
     enum ir_round round = IR_ROUND(insn->mode);
@@ -198,15 +226,15 @@ void vec_to_integer(struct emit *e, ir_ref ref)
         exact->regs[0] = (uint8_t)r;
     }
     if (round == IR_ROUND_ZERO || round == IR_ROUND_CURRENT) {
-        convert_lanes(e, insn->size, round == IR_ROUND_ZERO, x);
+        vec_convert_lanes(e, insn->size, round == IR_ROUND_ZERO, x);
     } else {
         if (round == IR_ROUND_AWAY) {
-            convert_lanes(e, insn->size, true, x); /* raises inexact when it is: fp_round_away() does not */
+            vec_convert_lanes(e, insn->size, true, x); /* raises inexact when it is: fp_round_away() does not */
             fp_round_away(e, kind, XT0, x);
         } else {
             fp_vround(e, kind, XT0, x, fp_round_imm(round));
         }
-        convert_lanes(e, insn->size, true, XT0);
+        vec_convert_lanes(e, insn->size, true, XT0);
     }
     if (is_signed)
         saturate_lanes(e, insn->size, x, r);

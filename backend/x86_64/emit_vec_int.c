@@ -215,3 +215,92 @@ void vec_popcount(struct emit *e, ir_ref ref)
     vpaddb(a, r, XT0, asm_reg(XT1));
     emit_done(e, ref, r);
 }
+
+/* The bytes' counts: of the upper nibble, or four more than of the lower one where that is less. */
+static void count_leading_bytes(struct emit *e, ir_ref ref, unsigned dst)
+{
+    struct assembler *a = &e->as;
+    unsigned x = arg_xmm(e, ref, 0, XT1);
+    vpand(a, XT0, x, pool_splat(e, 1, 0x0f));
+    vpsrlw(a, XT1, x, 4);
+    vpand(a, XT1, XT1, pool_splat(e, 1, 0x0f));
+    vmovaps(a, XT2, emit_pool_operand(e, UINT64_C(0x0505050506060708), UINT64_C(0x0404040404040404)));
+    vpshufb(a, XT0, XT2, asm_reg(XT0));
+    vmovaps(a, XT2, emit_pool_operand(e, UINT64_C(0x010101010202030f), 0));
+    vpshufb(a, XT1, XT2, asm_reg(XT1));
+    vpminub(a, dst, XT0, asm_reg(XT1));
+}
+
+/* XT0's counts of halves of lanes to those of the lanes: the lower half's counts where the upper one is all zeros. */
+static void count_leading_wider(struct emit *e, bool words, unsigned dst)
+{
+    struct assembler *a = &e->as;
+    void (*const right)(struct assembler *, unsigned, unsigned, unsigned) = words ? vpsrld : vpsrlw;
+    unsigned bits = words ? 16 : 8;
+    vex_rvm(a, words ? X86_vpcmpeqw : X86_vpcmpeqb, XT1, XT0, pool_splat(e, words ? 2 : 1, bits));
+    right(a, XT1, XT1, bits);
+    vpand(a, XT1, XT1, asm_reg(XT0));
+    right(a, XT0, XT0, bits);
+    vex_rvm(a, words ? X86_vpaddd : X86_vpaddw, dst, XT0, asm_reg(XT1));
+}
+
+void vec_count_leading(struct emit *e, ir_ref ref)
+{
+    unsigned r = xmm_dst(e, ref), size = emit_insn(e, ref)->size;
+    count_leading_bytes(e, ref, size == 1 ? r : XT0);
+    if (size >= 2)
+        count_leading_wider(e, false, size == 2 ? r : XT0);
+    if (size == 4)
+        count_leading_wider(e, true, r);
+    emit_done(e, ref, r);
+}
+
+/* VDMULH of halves. What imm 2 rounds down are the ties of imm 1: products whose doubled low half is 0x8000. */
+static void mul_high_doubled_halves(struct emit *e, ir_ref ref, unsigned rounding, unsigned r)
+{
+    struct assembler *a = &e->as;
+    unsigned x = arg_xmm(e, ref, 0, XT1);
+    if (rounding == 1) {
+        vpmulhrsw(a, r, x, arg_operand(e, ref, 1));
+        return;
+    }
+    vpmullw(a, XT0, x, arg_operand(e, ref, 1));
+    if (rounding == 0) {
+        vpmulhw(a, XT1, x, arg_operand(e, ref, 1));
+        vpsrlw(a, XT0, XT0, 15);
+        vpaddw(a, XT1, XT1, asm_reg(XT1));
+        vpor(a, r, XT0, asm_reg(XT1));
+    } else {
+        vpaddw(a, XT0, XT0, asm_reg(XT0));
+        vpcmpeqw(a, XT0, XT0, pool_splat(e, 2, 0x8000));
+        vpmulhrsw(a, XT1, x, arg_operand(e, ref, 1));
+        vpaddw(a, r, XT0, asm_reg(XT1));
+    }
+}
+
+/* … of words: even and odd ones' products, doubled in lanes of eight bytes. */
+static void mul_high_doubled_words(struct emit *e, ir_ref ref, unsigned rounding, unsigned r)
+{
+    struct assembler *a = &e->as;
+    unsigned x = arg_xmm(e, ref, 0, XT1);
+    vpmuldq(a, XT0, x, arg_operand(e, ref, 1));
+    vpsrlq(a, XT1, x, 32);
+    vpsrlq(a, XT2, arg_xmm(e, ref, 1, XT2), 32);
+    vpmuldq(a, XT1, XT1, asm_reg(XT2));
+    vpaddq(a, XT0, XT0, asm_reg(XT0));
+    vpaddq(a, XT1, XT1, asm_reg(XT1));
+    if (rounding) {
+        vpaddq(a, XT0, XT0, pool_splat(e, 8, UINT64_C(0x80000001) - rounding));
+        vpaddq(a, XT1, XT1, pool_splat(e, 8, UINT64_C(0x80000001) - rounding));
+    }
+    vpsrlq(a, XT0, XT0, 32);
+    vpblendd(a, r, XT0, asm_reg(XT1), 0xa);
+}
+
+void vec_mul_high_doubled(struct emit *e, ir_ref ref)
+{
+    const struct ir_insn *insn = emit_insn(e, ref);
+    unsigned r = xmm_dst(e, ref);
+    (insn->size == 2 ? mul_high_doubled_halves : mul_high_doubled_words)(e, ref, (unsigned)insn->imm, r);
+    emit_done(e, ref, r);
+}

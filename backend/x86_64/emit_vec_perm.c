@@ -119,6 +119,17 @@ void vec_tbl(struct emit *e, ir_ref ref)
     emit_done(e, ref, r);
 }
 
+void vec_shuffle(struct emit *e, ir_ref ref)
+{
+    const struct ir_insn *insn = emit_insn(e, ref);
+    unsigned r = xmm_dst(e, ref), lanes = (unsigned)insn->imm;
+    if (insn->arg[0] == insn->arg[1])
+        vpshufd(&e->as, r, arg_operand(e, ref, 0), lanes);
+    else
+        vshufps(&e->as, r, arg_xmm(e, ref, 0, XT0), arg_operand(e, ref, 1), lanes);
+    emit_done(e, ref, r);
+}
+
 /* ---- two sources ----------------------------------------------------------------------------------------------- */
 
 void vec_ext(struct emit *e, ir_ref ref)

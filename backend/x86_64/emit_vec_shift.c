@@ -92,6 +92,26 @@ void vec_shift_arithmetic(struct emit *e, ir_ref ref)
     emit_done(e, ref, r);
 }
 
+/* Whole bytes by a permutation, the rest by two shifts. */
+void vec_rotate(struct emit *e, ir_ref ref)
+{
+    const struct ir_insn *insn = emit_insn(e, ref);
+    unsigned r = xmm_dst(e, ref), x = arg_xmm(e, ref, 0, XT0), count = (unsigned)insn->imm, bytes = insn->size;
+    if (count % 8 == 0) {
+        uint8_t from[16];
+        uint64_t bits[2];
+        for (unsigned i = 0; i < 16; i++)
+            from[i] = (uint8_t)((i & ~(bytes - 1)) | ((i + count / 8) & (bytes - 1)));
+        memcpy(bits, from, sizeof bits);
+        vpshufb(&e->as, r, x, emit_pool_operand(e, bits[0], bits[1]));
+    } else {
+        shift(e, IR_VSHL, bytes, XT1, x, bytes * 8 - count);
+        shift(e, IR_VSHR, bytes, XT0, x, count);
+        vpor(&e->as, r, XT0, asm_reg(XT1));
+    }
+    emit_done(e, ref, r);
+}
+
 /* ---- by a signed byte in each lane ----------------------------------------------------------------------------- */
 
 /*

@@ -2,9 +2,9 @@
 /*
  * The way from translated code to a C function that computes one operation exactly, all registers preserved.
  *
- * Host arithmetic gives the right result but for a few cases that the emitted code detects: a NaN (which of the
- * operands' it is, the sign of a generated one), a result on the border of the denormals (where tininess before and
- * after rounding differ). They branch to out-of-line code that stores the operands to cpu_front.scratch and calls the
+ * Host arithmetic gives the right result but for a few cases that trap, or that the emitted code detects: a NaN (which of
+ * the operands' it is, the sign of a generated one), a result on the border of the denormals (where tininess before and
+ * after rounding differ). They continue in out-of-line code that stores the operands to cpu_front.scratch and calls the
  * thunk:
  *
  *   scratch  0..47  operands    48..63  result    64..127  registers saved    128..143  scratch_temp()
@@ -13,6 +13,7 @@
  * fault there is repaired by forgetting what is on it. MXCSR is not touched: the function reads the rounding mode
  * there and accumulates status.
  */
+#include <signal.h>
 #include <stddef.h>
 #include <stdlib.h>
 
@@ -24,7 +25,65 @@ enum { SCRATCH_RESULT = 48, SCRATCH_SAVED = 64, SCRATCH_TEMP = 128, THUNK_SIZE =
 static struct asm_mem scratch_mem(int32_t offset) { return asm_base(RBP, FRONT_OFFSET(scratch) + offset); }
 
 struct asm_mem thunk_result(void) { return scratch_mem(SCRATCH_RESULT); }
+struct asm_mem thunk_operands(void) { return scratch_mem(0); }
 struct asm_mem scratch_temp(void) { return scratch_mem(SCRATCH_TEMP); }
+
+/* ---- traps ----------------------------------------------------------------------------------------------------- */
+
+enum { EFLAGS_TF = 1 << 8, MXCSR_IM = 1 << 7, INVALID_TRAPS_LIMIT = 1 << 30 };
+
+void fp_trap_invalid(struct cpu *cpu, bool trap)
+{
+    cpu->mxcsr = trap ? cpu->mxcsr & ~(uint32_t)MXCSR_IM : cpu->mxcsr | MXCSR_IM;
+}
+
+static const struct code_trap *find_trap(const struct x86_backend *backend, uint64_t host_pc)
+{
+    const struct region *region = code_cache_find(backend->cache, (const void *)host_pc);
+    if (!region)
+        return NULL;
+    uint32_t offset = (uint32_t)(host_pc - (uintptr_t)region->code), low = 0, high = region->ntraps;
+    while (low < high) {
+        uint32_t middle = (low + high) / 2;
+        if (region->traps[middle].offset < offset)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    return low < region->ntraps && region->traps[low].offset == offset ? &region->traps[low] : NULL;
+}
+
+/*
+ * An arithmetic instruction that traps has a stub of its own, which computes exactly what it should have. The others
+ * (comparisons, conversions) do the right thing when invalid operations are masked: they are executed once more so, and the
+ * trap flag brings us back behind them.
+ */
+bool fp_trap_fixup(struct x86_backend *backend, struct cpu *cpu, int sig, ucontext_t *uc)
+{
+    greg_t *eflags = &uc->uc_mcontext.gregs[REG_EFL], *rip = &uc->uc_mcontext.gregs[REG_RIP];
+    uint32_t *mxcsr = &uc->uc_mcontext.fpregs->mxcsr;
+    if (sig == SIGTRAP) {
+        if (!(*eflags & EFLAGS_TF))
+            return false;
+        *eflags &= ~(greg_t)EFLAGS_TF;
+        *mxcsr &= ~(uint32_t)MXCSR_IM;
+        return true;
+    }
+    if (*mxcsr & MXCSR_IM) /* some other exception: none is unmasked */
+        return false;
+    if (cpu->invalid_traps < INVALID_TRAPS_LIMIT)
+        cpu->invalid_traps++;
+    const struct code_trap *trap = find_trap(backend, (uint64_t)*rip);
+    if (trap) {
+        *rip += (greg_t)trap->stub_offset - (greg_t)trap->offset;
+    } else {
+        *eflags |= EFLAGS_TF;
+        *mxcsr |= MXCSR_IM;
+    }
+    return true;
+}
+
+/* ---- the thunk ------------------------------------------------------------------------------------------------- */
 
 /* The registers that a C function may change, T0 and T1 apart (System V ABI, x86-64, 3.2.1). */
 static const uint8_t saved_gprs[] = {RCX, RSI, RDI, R8, R9, R10, R11};

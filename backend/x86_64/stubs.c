@@ -9,6 +9,7 @@
  * C code never runs on that stack: calls out switch to the dispatcher's.
  */
 #include <cpuid.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/mman.h>
@@ -172,9 +173,9 @@ static const char *x86_missing(void)
         const char *name;
         unsigned leaf, reg, bit;
     } needed[] = {
-        {"SSE4.2", 1, 2, 20}, {"POPCNT", 1, 2, 23}, {"AVX", 1, 2, 28}, {"FMA", 1, 2, 12}, {"MOVBE", 1, 2, 22},
-        {"CMPXCHG16B", 1, 2, 13}, {"OSXSAVE", 1, 2, 27}, {"AVX2", 7, 1, 5}, {"BMI1", 7, 1, 3}, {"BMI2", 7, 1, 8},
-        {"LZCNT", 0x80000001, 2, 5}, {"LAHF", 0x80000001, 2, 0},
+        {"SSE4.2", 1, 2, 20}, {"POPCNT", 1, 2, 23}, {"AVX", 1, 2, 28}, {"FMA", 1, 2, 12}, {"F16C", 1, 2, 29},
+        {"MOVBE", 1, 2, 22}, {"CMPXCHG16B", 1, 2, 13}, {"OSXSAVE", 1, 2, 27}, {"AVX2", 7, 1, 5}, {"BMI1", 7, 1, 3},
+        {"BMI2", 7, 1, 8}, {"LZCNT", 0x80000001, 2, 5}, {"LAHF", 0x80000001, 2, 0},
     };
     for (unsigned i = 0; i < sizeof needed / sizeof *needed; i++) {
         unsigned r[4];
@@ -219,7 +220,8 @@ static uint32_t x86_bound(const struct ir *ir)
         unsigned attrs = ir_info(insn)->attrs;
         if (insn->op == IR_CALL)
             bytes += 400;
-        else if (attrs & IR_ATTR_FPSR || insn->op == IR_VSHLS || insn->op == IR_VSHLU)
+        else if (attrs & IR_ATTR_FPSR || insn->op == IR_VSHLS || insn->op == IR_VSHLU ||
+                 insn->op == IR_VCLZ || insn->op == IR_VDMULH || (insn->op >= IR_VSHA1RNDS && insn->op <= IR_VSHA256MSG2))
             bytes += 256;
         else if (insn->type == IR_V128)
             bytes += 80;
@@ -289,8 +291,8 @@ static void x86_enter(void *backend, struct cpu *cpu, const struct region *regio
 
 static bool x86_fixup(void *backend, struct cpu *cpu, int sig, uint64_t fault_address, ucontext_t *uc)
 {
-    (void)backend;
-    (void)sig;
+    if (sig == SIGFPE || sig == SIGTRAP)
+        return fp_trap_fixup(backend, cpu, sig, uc);
     uint64_t base = (uintptr_t)stack_base(cpu);
     uint64_t guard_end = base + 64 - STACK_SIZE;
     if (!base || fault_address >= guard_end || fault_address < guard_end - GUARD_SIZE)
@@ -321,6 +323,7 @@ const struct host_backend backend_x86_64 = {
     .reset_returns = x86_reset_returns,
     .cpu_free = x86_cpu_free,
     .fixup = x86_fixup,
+    .trap_invalid = fp_trap_invalid,
     .leave = x86_leave,
     .capstone_arch = 3, /* CS_ARCH_X86 */
     .capstone_mode = 8, /* CS_MODE_64 */

@@ -6,6 +6,7 @@
 #include <inttypes.h>
 #include <stdio.h>
 
+#include "frontend/a64/debug.h"
 #include "frontend/a64/decode.h"
 #include "frontend/a64/helpers.h"
 #include "frontend/a64/mops.h"
@@ -22,6 +23,19 @@ uint32_t a64_read_nzcv(const struct a64_cpu *cpu)
 }
 
 void a64_write_nzcv(struct a64_cpu *cpu, uint32_t pstate) { cpu->nzcv = pack_nzcv(pstate >> 28); }
+
+uint32_t a64_read_pstate(const struct a64_cpu *cpu)
+{
+    return a64_read_nzcv(cpu) | cpu->pstate | cpu->cpu.branch_kind << A64_PSTATE_BTYPE_SHIFT;
+}
+
+void a64_write_pstate(struct a64_cpu *cpu, uint32_t pstate)
+{
+    bool dit = cpu->features >> A64_FEAT_DIT & 1, ssbs = cpu->features >> A64_FEAT_SSBS & 1;
+    a64_write_nzcv(cpu, pstate);
+    cpu->pstate = pstate & ((dit ? A64_PSTATE_DIT : 0) | (ssbs ? A64_PSTATE_SSBS : 0));
+    cpu->cpu.branch_kind = cpu->features >> A64_FEAT_BTI & 1 ? pstate >> A64_PSTATE_BTYPE_SHIFT & 3 : A64_BTYPE_NONE;
+}
 
 /* FPSR's cumulative bits, and where MXCSR has them. */
 enum { FPSR_IOC = 1, FPSR_DZC = 2, FPSR_OFC = 4, FPSR_UFC = 8, FPSR_IXC = 16, FPSR_IDC = 1 << 7, FPSR_QC = 1 << 27 };
@@ -82,8 +96,17 @@ static uint32_t translation_key(const struct cpu *cpu)
 {
     const struct a64_cpu *a64 = (const struct a64_cpu *)cpu;
     return (a64->fpcr & (FPCR_FZ | FPCR_DN | FPCR_FZ16 | FPCR_AHP) ? A64_KEY_FP_EXACT : 0) |
-           (a64->tagged ? A64_KEY_TAGGED : 0) | (a64->sp % 16 ? A64_KEY_SP_UNALIGNED : 0) |
+           (a64->tagged ? A64_KEY_TAGGED : 0) | (a64->apart ? A64_KEY_APART : 0) | (a64->sp % 16 ? A64_KEY_SP_UNALIGNED : 0) |
            (a64->pac_disabled & 15) << A64_KEY_PAC_DISABLED_SHIFT;
+}
+
+bool a64_cpu_take_apart(struct a64_cpu *cpu, uint32_t word)
+{
+    bool exclusive_load = (word & 0x3fe00000) == 0x08400000 || (word & 0xbfe00000) == 0x88600000; /* LDXR, LDXP */
+    if (!exclusive_load || cpu->apart)
+        return false;
+    cpu->apart = 1;
+    return true;
 }
 
 bool a64_cpu_use_tags(struct a64_cpu *cpu)
@@ -168,6 +191,8 @@ void a64_cpu_reset(struct a64_cpu *cpu, uint64_t features)
         cpu->v[i] = _mm_setzero_si128();
     cpu->sp = cpu->tpidr_el0 = cpu->tpidrro_el0 = 0;
     cpu->excl_address = A64_EXCL_NONE;
+    cpu->excl_pass = 0;
+    cpu->window = CPU_WINDOW_ALONE;
     cpu->excl_value = cpu->qc = _mm_setzero_si128();
     cpu->features = features | FEATURE(BASE);
     cpu->fpsr = cpu->pstate = 0;
@@ -176,7 +201,7 @@ void a64_cpu_reset(struct a64_cpu *cpu, uint64_t features)
     a64_write_fpcr(cpu, 0);
     a64_write_nzcv(cpu, 0);
     cpu->midr_el1 = A64_MIDR_MAX;
-    cpu->pac_disabled = cpu->tagged = 0;
+    cpu->pac_disabled = cpu->tagged = cpu->apart = 0;
     const uint64_t no_keys[A64_PAC_KEY_COUNT][2] = {{0}};
     a64_cpu_set_keys(cpu, no_keys, (1u << A64_PAC_KEY_COUNT) - 1);
     cpu->dczid_el0 = 4; /* DC ZVA clears 4 << 4 bytes */
@@ -209,14 +234,53 @@ static bool accesses_by_sp(uint32_t word)
     return (word & 0x0a000000) == 0x08000000 && (word >> 5 & 31) == 31 && !literal && !copy && !prefetch;
 }
 
+#define KIND(name) (1u << A64_BTYPE_##name)
+
+/**
+ * Branch target identification (Arm ARM DDI 0487, D8.4.5; BTypeCompatible in the pseudocode of the instructions named): the
+ * values of PSTATE.BTYPE with which this instruction may be executed in a guarded page.
+ */
+static unsigned compatible_kinds(uint32_t word)
+{
+    if ((word & 0xffffff3f) == 0xd503241f) { /* BTI, BTI c, BTI j, BTI jc */
+        static const uint8_t kinds[4] = {
+            KIND(NONE), KIND(NONE) | KIND(JUMP_OR_CALL) | KIND(CALL), KIND(NONE) | KIND(JUMP_OR_CALL) | KIND(JUMP),
+            KIND(NONE) | KIND(JUMP_OR_CALL) | KIND(CALL) | KIND(JUMP)};
+        return kinds[word >> 6 & 3];
+    }
+    /* PACIASP, PACIBSP, with FEAT_PAuth or without: Linux sets SCTLR_EL1.BT0, so they are as BTI c, not as BTI jc. */
+    if ((word & 0xffffffbf) == 0xd503233f)
+        return KIND(NONE) | KIND(JUMP_OR_CALL) | KIND(CALL);
+    if ((word & 0xffe0001f) == 0xd4200000 || (word & 0xffe0001f) == 0xd4400000) /* BRK, HLT */
+        return KIND(NONE) | KIND(JUMP_OR_CALL) | KIND(CALL) | KIND(JUMP);
+    return KIND(NONE);
+}
+
+/**
+ * Which indirect branches may come here. To know of a misaligned or missing instruction with which BTYPE it was reached, which
+ * the exception's SPSR tells, none but those that leave BTYPE 0 reach it without being asked.
+ */
+static void limit_entry(const struct a64_translate *t, bool instruction)
+{
+    if (t->b->pc != t->b->entry_pc || !has_feature(t, A64_FEAT_BTI))
+        return;
+    if (!instruction)
+        t->b->entry_kinds = KIND(NONE);
+    else if (builder_code_attributes(t->b) & A64_CODE_GUARDED)
+        t->b->entry_kinds = (uint8_t)compatible_kinds(t->word);
+}
+
 static void translate(struct builder *b)
 {
+    struct a64_translate t = {.b = b};
     if (b->pc & 3) {
+        limit_entry(&t, false);
         builder_trap(b, TRAP_ALIGN_PC, b->pc, 0);
         b->pc += 4;
         return;
     }
-    struct a64_translate t = {.b = b, .word = builder_fetch32(b)};
+    t.word = builder_fetch32(b);
+    limit_entry(&t, !builder_ended(b));
     if (builder_ended(b))
         return;
     t.row = a64_decode(t.word);
@@ -276,11 +340,17 @@ static const struct state_slot slots[A64_SLOT_COUNT] = {
     [A64_TPIDR_EL0] = {"tpidr_el0", IR_I64, offsetof(struct a64_cpu, tpidr_el0)},
     [A64_EXCL_ADDRESS] = {"excl_address", IR_I64, offsetof(struct a64_cpu, excl_address)},
     [A64_EXCL_VALUE] = {"excl_value", IR_V128, offsetof(struct a64_cpu, excl_value)},
+    [A64_EXCL_PASS] = {"excl_pass", IR_I64, offsetof(struct a64_cpu, excl_pass)},
+    [A64_WINDOW] = {"window", IR_I32, offsetof(struct a64_cpu, window)},
     [A64_QC] = {"qc", IR_V128, offsetof(struct a64_cpu, qc)},
+    [A64_PSTATE] = {"pstate", IR_I32, offsetof(struct a64_cpu, pstate)},
+    [A64_FPCR] = {"fpcr", IR_I32, offsetof(struct a64_cpu, fpcr)},
+    [A64_TPIDRRO_EL0] = {"tpidrro_el0", IR_I64, offsetof(struct a64_cpu, tpidrro_el0)},
     [A64_PAC_KEY_SLOT] = {"pac_key_ia", IR_I64, offsetof(struct a64_cpu, pac_mixed_keys[A64_PAC_IA])},
     [A64_PAC_KEY_SLOT + 1] = {"pac_key_ib", IR_I64, offsetof(struct a64_cpu, pac_mixed_keys[A64_PAC_IB])},
     [A64_PAC_KEY_SLOT + 2] = {"pac_key_da", IR_I64, offsetof(struct a64_cpu, pac_mixed_keys[A64_PAC_DA])},
     [A64_PAC_KEY_SLOT + 3] = {"pac_key_db", IR_I64, offsetof(struct a64_cpu, pac_mixed_keys[A64_PAC_DB])},
+    [A64_PAC_KEY_SLOT + 4] = {"pac_key_ga", IR_I64, offsetof(struct a64_cpu, pac_mixed_keys[A64_PAC_GA])},
     VEC(0), VEC(1), VEC(2), VEC(3), VEC(4), VEC(5), VEC(6), VEC(7), VEC(8), VEC(9), VEC(10), VEC(11), VEC(12), VEC(13),
     VEC(14), VEC(15), VEC(16), VEC(17), VEC(18), VEC(19), VEC(20), VEC(21), VEC(22), VEC(23), VEC(24), VEC(25), VEC(26),
     VEC(27), VEC(28), VEC(29), VEC(30), VEC(31),
@@ -295,11 +365,13 @@ const struct guest_isa a64_isa = {
     .nslots = A64_SLOT_COUNT,
     .helpers = helpers,
     .cpu_size = sizeof(struct a64_cpu),
+    .window_offset = offsetof(struct a64_cpu, window),
     .translate = translate,
     .translation_key = translation_key,
     .execute = mops_execute,
     .fixup = mops_fixup,
     .print_state = print_state,
+    .debug = &a64_debug,
     .capstone_arch = CS_ARCH_ARM64,
     .capstone_mode = CS_MODE_LITTLE_ENDIAN,
 };

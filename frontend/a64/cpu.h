@@ -21,6 +21,9 @@ struct a64_cpu {
     uint64_t tpidr_el0;
     uint64_t excl_address; /* armed by load-exclusive; A64_EXCL_NONE when not */
     __m128i excl_value;    /* what it read, zero-extended */
+    uint64_t excl_pass;    /* which store-exclusive may rely on that value: see translate_exclusive.c */
+    uint32_t window;       /* enum cpu_window: guest_isa.window_offset */
+    uint32_t apart;        /* not 0: loops of exclusives are not translated as one. Set by a64_cpu_take_apart() */
     __m128i v[32];
     __m128i qc;    /* FPSR.QC is set when any bit is */
     uint32_t fpsr; /* the cumulative bits that MXCSR cannot hold (IDC), and those raised by exact helpers; the rest are in
@@ -48,9 +51,15 @@ enum a64_slot {
     A64_TPIDR_EL0,    /* i64 */
     A64_EXCL_ADDRESS, /* i64 */
     A64_EXCL_VALUE,   /* v128 */
+    A64_EXCL_PASS,    /* i64 */
+    A64_WINDOW,       /* i32; never written by translated code */
     A64_QC,           /* v128 */
-    A64_PAC_KEY_SLOT, /* i64: pac_mixed_keys of IA, IB, DA, DB; never written by translated code */
-    A64_PAC_KEY_SLOT_END = A64_PAC_KEY_SLOT + 3,
+    A64_PSTATE,       /* i32: A64_PSTATE_DIT, A64_PSTATE_SSBS */
+    /* Read by translated code, never written but by a helper after which the block ends. */
+    A64_FPCR,         /* i32 */
+    A64_TPIDRRO_EL0,  /* i64 */
+    A64_PAC_KEY_SLOT, /* i64: pac_mixed_keys of IA, IB, DA, DB, GA */
+    A64_PAC_KEY_SLOT_END = A64_PAC_KEY_SLOT + A64_PAC_KEY_COUNT - 1,
     A64_V0,           /* v128, V0..V31 follow */
     A64_V31 = A64_V0 + 31,
     A64_SLOT_COUNT
@@ -61,6 +70,14 @@ enum a64_slot {
 #define A64_KEY_TAGGED 2u   /* addresses of data are stripped of their tags (TBI) */
 #define A64_KEY_SP_UNALIGNED 4u /* SP is not a multiple of 16: accesses relative to it trap. Without it, it is one */
 #define A64_KEY_PAC_DISABLED_SHIFT 3 /* four bits: a64_cpu.pac_disabled */
+#define A64_KEY_APART (1u << 8) /* loops of exclusives are translated instruction by instruction */
+
+/** What engine_memory.attributes tells of a page: PROT_BTI, the Guarded Page bit of its descriptor. */
+#define A64_CODE_GUARDED 1u
+
+/** Kinds of indirect branches: what PSTATE.BTYPE is after them (Arm ARM DDI 0487, BR, BLR, RET). 0 also for all that are none. */
+enum a64_branch_kind { A64_BTYPE_NONE, A64_BTYPE_JUMP_OR_CALL, A64_BTYPE_CALL, A64_BTYPE_JUMP };
+#define A64_PSTATE_BTYPE_SHIFT 10
 
 enum a64_feature {
     A64_FEAT_BASE, /* Armv8.0-A with FP and AdvSIMD; always there */
@@ -92,6 +109,17 @@ void a64_cpu_set_keys(struct a64_cpu *cpu, const uint64_t keys[A64_PAC_KEY_COUNT
  * a little with each access. False if it does already: the address is bad without its tag, too.
  */
 bool a64_cpu_use_tags(struct a64_cpu *cpu);
+/** PSTATE as a kernel saves it at an exception: NZCV, DIT, SSBS, BTYPE; and back, as far as EL0 may change it. */
+uint32_t a64_read_pstate(const struct a64_cpu *cpu);
+void a64_write_pstate(struct a64_cpu *cpu, uint32_t pstate);
+/**
+ * After a fault or a misalignment at the load-exclusive `word`: a loop translated as one locked access faults there as a whole.
+ * Makes the CPU execute the loop's instructions one by one, so that the right one faults, if one does. False: it does that
+ * already, or `word` is no load-exclusive, so the fault is the instruction's own.
+ */
+bool a64_cpu_take_apart(struct a64_cpu *cpu, uint32_t word);
+/** What taking an exception and returning from it does to the exclusive monitor (Arm ARM DDI 0487, B2.12). */
+static inline void a64_cpu_clear_monitor(struct a64_cpu *cpu) { cpu->excl_address = A64_EXCL_NONE; }
 /** NZCV in bits 31:28 (PSTATE layout), and back. */
 uint32_t a64_read_nzcv(const struct a64_cpu *cpu);
 void a64_write_nzcv(struct a64_cpu *cpu, uint32_t pstate);

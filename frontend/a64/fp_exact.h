@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Floating point by C helpers: what the host cannot do exactly (FPCR.FZ, DN, FZ16, AHP; half precision; estimates;
- * fixed point). translate_fp*.c and translate_simd*.c emit calls of these helpers through fp_emit.h; fp_helpers.c is
- * their other end. What to do is told by one constant argument, made by fp_code().
+ * Floating point by C helpers: what host arithmetic is not made for (FPCR.FZ, DN, FZ16, AHP).
+ * translate_fp*.c and translate_simd*.c emit calls of these helpers through fp_emit.h; fp_helpers.c is their other end.
+ * What to do is told by one constant argument, made by fp_code().
  */
 #ifndef DRAGOMAN_FRONTEND_A64_FP_EXACT_H
 #define DRAGOMAN_FRONTEND_A64_FP_EXACT_H
@@ -16,9 +16,8 @@ enum fp_op {
     /* two operands */
     FP_ADD, FP_SUB, FP_MUL, FP_DIV, FP_MAX, FP_MIN, FP_MAXNM, FP_MINNM, FP_MULX, FP_RECPS, FP_RSQRTS,
     FP_CMEQ, FP_CMGE, FP_CMGT, /* a mask in the lane */
-    FP_CADD,                   /* FCADD; rot: 0 = 90, 1 = 270 degrees */
     /* three operands: addend first */
-    FP_MULADD, FP_MULADD_LONG /* half times half plus single */, FP_CMULADD, /* FCMLA; rot: quarter turns */
+    FP_MULADD, FP_MULADD_LONG, /* half times half plus single */
     /* one operand */
     FP_SQRT, FP_RECPE, FP_RSQRTE, FP_RECPX,
     FP_ROUND,     /* FRINT*; rounding, exact */
@@ -39,7 +38,6 @@ struct fp_job {
     unsigned fraction;    /* bits, for fixed point: 0..64 */
     unsigned rounding;    /* enum ir_round */
     bool exact;           /* FRINTX: raise IXC */
-    unsigned rot;         /* complex rotation */
     bool compare, signal; /* FCMP: do it; quiet NaNs signal */
 };
 
@@ -51,8 +49,8 @@ static inline unsigned fp_log2(unsigned bytes)
 static inline uint32_t fp_code(const struct fp_job *j)
 {
     return j->op | fp_log2(j->size) << 6 | j->lanes << 8 | fp_log2(j->other) << 13 | j->fraction << 15 |
-           j->rounding << 22 | (uint32_t)j->exact << 25 | j->rot << 26 | (uint32_t)j->compare << 28 |
-           (uint32_t)j->signal << 29;
+           j->rounding << 22 | (uint32_t)j->exact << 25 | (uint32_t)j->compare << 26 |
+           (uint32_t)j->signal << 27;
 }
 
 static inline struct fp_job fp_decode(uint32_t code)
@@ -64,9 +62,8 @@ static inline struct fp_job fp_decode(uint32_t code)
                            .fraction = code >> 15 & 127,
                            .rounding = code >> 22 & 7,
                            .exact = code >> 25 & 1,
-                           .rot = code >> 26 & 3,
-                           .compare = code >> 28 & 1,
-                           .signal = code >> 29 & 1};
+                           .compare = code >> 26 & 1,
+                           .signal = code >> 27 & 1};
 }
 
 #endif

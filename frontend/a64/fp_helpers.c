@@ -61,54 +61,15 @@ static uint64_t two_operands(struct softfp *env, const struct fp_job *job, uint6
     return relation == SOFTFP_GREATER || relation == SOFTFP_EQUAL ? ones : 0;
 }
 
-/* FCADD (C7.2.42): adds b turned by 90 or 270 degrees; even lanes are real parts. */
-static __m128i complex_add(struct softfp *env, const struct fp_job *job, union vector a, union vector b)
-{
-    unsigned bits = job->size * 8;
-    union vector r = {0};
-    for (unsigned i = 0; i < job->lanes; i += 2) {
-        uint64_t re = lane_get(&b, job->size, i), im = lane_get(&b, job->size, i + 1);
-        if (job->rot == 0)
-            im = softfp_neg(bits, im);
-        else
-            re = softfp_neg(bits, re);
-        lane_set(&r, job->size, i, softfp_add(env, bits, lane_get(&a, job->size, i), im));
-        lane_set(&r, job->size, i + 1, softfp_add(env, bits, lane_get(&a, job->size, i + 1), re));
-    }
-    return r.v;
-}
-
 __m128i helper_fp_two(struct cpu *cpu, __m128i a, __m128i b, uint32_t code)
 {
     struct fp_job job = fp_decode(code);
     struct softfp env = environment(cpu);
     union vector x = {.v = a}, y = {.v = b}, r = {0};
-    if (job.op == FP_CADD)
-        r.v = complex_add(&env, &job, x, y);
-    else
-        for (unsigned i = 0; i < job.lanes; i++)
-            lane_set(&r, job.size, i, two_operands(&env, &job, lane_get(&x, job.size, i), lane_get(&y, job.size, i)));
+    for (unsigned i = 0; i < job.lanes; i++)
+        lane_set(&r, job.size, i, two_operands(&env, &job, lane_get(&x, job.size, i), lane_get(&y, job.size, i)));
     raise_flags(cpu, &env);
     return r.v;
-}
-
-/* FCMLA (C7.2.57): of each complex product a quarter, chosen by the rotation, is accumulated. */
-static void complex_multiply_add(struct softfp *env, const struct fp_job *job, const union vector *c,
-                                 const union vector *a, const union vector *b, union vector *r)
-{
-    unsigned bits = job->size * 8;
-    for (unsigned i = 0; i < job->lanes; i += 2) {
-        uint64_t a_re = lane_get(a, job->size, i), a_im = lane_get(a, job->size, i + 1);
-        uint64_t b_re = lane_get(b, job->size, i), b_im = lane_get(b, job->size, i + 1);
-        bool odd = job->rot & 1;
-        uint64_t factor = odd ? a_im : a_re, re = odd ? b_im : b_re, im = odd ? b_re : b_im;
-        if (job->rot == 1 || job->rot == 2)
-            re = softfp_neg(bits, re);
-        if (job->rot >= 2)
-            im = softfp_neg(bits, im);
-        lane_set(r, job->size, i, softfp_muladd(env, bits, lane_get(c, job->size, i), factor, re));
-        lane_set(r, job->size, i + 1, softfp_muladd(env, bits, lane_get(c, job->size, i + 1), factor, im));
-    }
 }
 
 __m128i helper_fp_three(struct cpu *cpu, __m128i c, __m128i a, __m128i b, uint32_t code)
@@ -116,9 +77,7 @@ __m128i helper_fp_three(struct cpu *cpu, __m128i c, __m128i a, __m128i b, uint32
     struct fp_job job = fp_decode(code);
     struct softfp env = environment(cpu);
     union vector z = {.v = c}, x = {.v = a}, y = {.v = b}, r = {0};
-    if (job.op == FP_CMULADD)
-        complex_multiply_add(&env, &job, &z, &x, &y, &r);
-    else if (job.op == FP_MULADD_LONG)
+    if (job.op == FP_MULADD_LONG)
         for (unsigned i = 0; i < job.lanes; i++)
             r.w[i] = softfp_muladdh(&env, z.w[i], x.h[i], y.h[i]);
     else
@@ -221,25 +180,4 @@ uint32_t helper_fp_compare(struct cpu *cpu, __m128i a, __m128i b, uint32_t code)
         softfp_compare(&env, job.size * 8, lane_get(&x, job.size, 0), lane_get(&y, job.size, 0), job.signal);
     raise_flags(cpu, &env);
     return softfp_relation_flags(relation);
-}
-
-/* BFMLALB, BFMLALT (C7.2.30): bfloat16 products accumulated in single precision; a and b hold them widened. */
-__m128i helper_bf16_dot(__m128i c, __m128i a, __m128i b)
-{
-    union vector z = {.v = c}, x = {.v = a}, y = {.v = b}, r;
-    for (unsigned i = 0; i < 4; i++)
-        r.w[i] = softfp_bf16_dot(z.w[i], x.w[i], y.w[i]);
-    return r.v;
-}
-
-/* BFMMLA (C7.2.32): 2x4 by 4x2 matrices, two dot products a result. */
-__m128i helper_bf16_matrix(__m128i c, __m128i a, __m128i b)
-{
-    union vector z = {.v = c}, x = {.v = a}, y = {.v = b}, r;
-    for (unsigned i = 0; i < 2; i++)
-        for (unsigned j = 0; j < 2; j++) {
-            uint32_t sum = softfp_bf16_dot(z.w[2 * i + j], x.w[2 * i], y.w[2 * j]);
-            r.w[2 * i + j] = softfp_bf16_dot(sum, x.w[2 * i + 1], y.w[2 * j + 1]);
-        }
-    return r.v;
 }

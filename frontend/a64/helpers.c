@@ -9,13 +9,16 @@
 
 /* ---- floating-point control and status --------------------------------------------------------------------------- */
 
-uint64_t helper_read_fpcr(struct cpu *cpu) { return ((struct a64_cpu *)cpu)->fpcr; }
-
-void helper_write_fpcr(struct cpu *cpu, uint64_t value)
+uint32_t helper_write_fpcr(struct cpu *cpu, uint64_t value)
 {
+    struct a64_cpu *a64 = (struct a64_cpu *)cpu;
+    uint32_t before = a64->fpcr, after;
     cpu->mxcsr = _mm_getcsr(); /* a64_write_fpcr() works on this copy; in translated code the live one is the host's */
-    a64_write_fpcr((struct a64_cpu *)cpu, (uint32_t)value);
+    a64_write_fpcr(a64, (uint32_t)value);
     _mm_setcsr(cpu->mxcsr);
+    after = a64->fpcr;
+    a64->fpcr = before; /* a slot: may yet be read as it was when the region was entered */
+    return after;
 }
 
 uint64_t helper_read_fpsr(struct cpu *cpu, __m128i qc)
@@ -33,16 +36,6 @@ __m128i helper_write_fpsr(struct cpu *cpu, uint64_t value)
 }
 
 /* ---- other registers --------------------------------------------------------------------------------------------- */
-
-uint64_t helper_read_pstate(struct cpu *cpu, uint32_t bit) { return ((struct a64_cpu *)cpu)->pstate & bit; }
-
-void helper_write_pstate(struct cpu *cpu, uint64_t value, uint32_t bit)
-{
-    uint32_t *pstate = &((struct a64_cpu *)cpu)->pstate;
-    *pstate = (*pstate & ~bit) | ((uint32_t)value & bit);
-}
-
-uint64_t helper_read_tpidrro(struct cpu *cpu) { return ((struct a64_cpu *)cpu)->tpidrro_el0; }
 
 uint64_t helper_read_counter(struct cpu *cpu)
 {
@@ -84,11 +77,14 @@ void helper_note_code_change(struct cpu *cpu, uint64_t address)
         a64->code_changed_end = start + line_bytes;
 }
 
-/** What TRAP_CACHE tells the machine: everything noted so far. */
-void helper_take_code_changes(struct cpu *cpu)
+/** What TRAP_CACHE tells the machine: everything noted so far. 0: nothing. */
+uint32_t helper_take_code_changes(struct cpu *cpu)
 {
     struct a64_cpu *a64 = (struct a64_cpu *)cpu;
+    if (a64->code_changed_start >= a64->code_changed_end)
+        return 0;
     cpu->cache_start = a64->code_changed_start;
     cpu->cache_end = a64->code_changed_end;
     a64->code_changed_start = a64->code_changed_end = 0;
+    return 1;
 }

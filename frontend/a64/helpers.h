@@ -9,17 +9,13 @@
 
 struct cpu;
 
-uint64_t helper_read_fpcr(struct cpu *cpu);
-void helper_write_fpcr(struct cpu *cpu, uint64_t value);
+uint32_t helper_write_fpcr(struct cpu *cpu, uint64_t value);
 uint64_t helper_read_fpsr(struct cpu *cpu, __m128i qc);
 __m128i helper_write_fpsr(struct cpu *cpu, uint64_t value);
-uint64_t helper_read_pstate(struct cpu *cpu, uint32_t bit);
-void helper_write_pstate(struct cpu *cpu, uint64_t value, uint32_t bit);
-uint64_t helper_read_tpidrro(struct cpu *cpu);
 uint64_t helper_read_counter(struct cpu *cpu);
 uint64_t helper_compute_pac(struct cpu *cpu, uint64_t data, uint64_t modifier, uint32_t key);
 uint64_t helper_random_number(struct cpu *cpu);
 void helper_note_code_change(struct cpu *cpu, uint64_t address);
-void helper_take_code_changes(struct cpu *cpu);
+uint32_t helper_take_code_changes(struct cpu *cpu);
 
 #endif

@@ -109,7 +109,7 @@ uint64_t pac_qarma(uint64_t data, uint64_t modifier, const uint64_t key[2], unsi
 static uint64_t pac_fast(uint64_t data, uint64_t modifier, uint64_t key)
 {
     uint64_t h = (data ^ key) * PAC_FAST_1;
-    return (((h >> 32 | h << 32) ^ modifier) * PAC_FAST_2) >> PAC_FAST_SHIFT;
+    return ((h >> 32 | h << 32) ^ modifier) * PAC_FAST_2;
 }
 
 uint64_t pac_compute(const struct a64_cpu *cpu, uint64_t data, uint64_t modifier, enum a64_pac_key key)
@@ -118,7 +118,7 @@ uint64_t pac_compute(const struct a64_cpu *cpu, uint64_t data, uint64_t modifier
         return pac_qarma(data, modifier, cpu->pac_keys[key], 5);
     if (cpu->features >> A64_FEAT_PACQARMA3 & 1)
         return pac_qarma(data, modifier, cpu->pac_keys[key], 3);
-    return pac_fast(data, modifier, cpu->pac_mixed_keys[key]);
+    return pac_fast(data, modifier, cpu->pac_mixed_keys[key]) >> (key == A64_PAC_GA ? 0 : PAC_FAST_SHIFT);
 }
 
 void a64_cpu_set_keys(struct a64_cpu *cpu, const uint64_t keys[A64_PAC_KEY_COUNT][2], uint32_t which)

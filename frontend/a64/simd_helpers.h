@@ -41,8 +41,6 @@ enum {
     SIMD_SIGN_BITS = 1 << 11,  /* count_leading: bits equal to the sign, less one (CLS) */
     SIMD_SQRT = 1 << 12,       /* unsigned_estimate: URSQRTE */
 };
-/* `code` of sha1_hash */
-enum { SHA1_CHOOSE, SHA1_PARITY, SHA1_MAJORITY };
 
 /* floating point: fp_exact.h */
 __m128i helper_fp_one(struct cpu *cpu, __m128i a, uint32_t code);
@@ -70,19 +68,6 @@ __m128i helper_matrix(__m128i c, __m128i a, __m128i b, uint32_t code);
 __m128i helper_unsigned_estimate(__m128i a, uint32_t code);
 
 /* cryptography */
-__m128i helper_sha1_hash(__m128i a, uint32_t b, __m128i c, uint32_t code);
-__m128i helper_sha1_schedule(__m128i a, __m128i b);
-__m128i helper_sha256_hash(__m128i c, __m128i a, __m128i b, uint32_t code);
-__m128i helper_sha256_schedule0(__m128i a, __m128i b);
-__m128i helper_sha256_schedule1(__m128i c, __m128i a, __m128i b);
-__m128i helper_sha512_hash(__m128i c, __m128i a, __m128i b);
-__m128i helper_sha512_hash2(__m128i c, __m128i a, __m128i b);
-__m128i helper_sha512_schedule0(__m128i a, __m128i b);
-__m128i helper_sha512_schedule1(__m128i c, __m128i a, __m128i b);
-__m128i helper_sm3_ss1(__m128i c, __m128i a, __m128i b);
-__m128i helper_sm3_tt(__m128i c, __m128i a, __m128i b, uint32_t code);
-__m128i helper_sm3_part1(__m128i c, __m128i a, __m128i b);
-__m128i helper_sm3_part2(__m128i c, __m128i a, __m128i b);
 __m128i helper_sm4_encrypt(__m128i a, __m128i b);
 __m128i helper_sm4_key(__m128i a, __m128i b);
 

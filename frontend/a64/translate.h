@@ -176,6 +176,18 @@ static inline ir_ref base_address(struct a64_translate *t) { return address_of(t
  * and B2.5.2).
  */
 ir_ref atomic_address(struct a64_translate *t, unsigned bytes, int64_t offset);
+/** The same where it has to be aligned, FEAT_LSE2 or not. */
+ir_ref aligned_address(struct a64_translate *t, unsigned bytes);
+
+/** Two registers as one value of 8 bytes (two words, an i64) or 16 (a v128), and back. */
+ir_ref pair_get(struct a64_translate *t, unsigned bytes, unsigned low, unsigned high);
+void pair_put(struct a64_translate *t, unsigned bytes, unsigned low, unsigned high, ir_ref value);
+
+/* ---- branches that depend on a condition: B.cond, CBZ, CBNZ, TBZ, TBNZ -------------------------------------------- */
+
+bool is_conditional_branch(uint32_t word);
+/** Whether it is taken, and where to. */
+ir_ref branch_condition(struct a64_translate *t, uint64_t *target);
 
 /* ---- the rest ---------------------------------------------------------------------------------------------------- */
 
@@ -183,6 +195,8 @@ static inline bool has_feature(const struct a64_translate *t, enum a64_feature f
 {
     return ((const struct a64_cpu *)t->b->cpu)->features >> feature & 1;
 }
+/** PSTATE.BTYPE after this branch to register n (see enum a64_branch_kind); to be called before its end function. */
+void set_branch_kind(struct a64_translate *t, unsigned n, bool link);
 /** Floating point must follow FPCR.FZ, DN, FZ16, AHP exactly: call helpers instead of emitting F operations. */
 static inline bool fp_exact(const struct a64_translate *t) { return t->b->key & A64_KEY_FP_EXACT; }
 

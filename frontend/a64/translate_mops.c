@@ -45,6 +45,8 @@ void a64_CPYP(struct a64_translate *t)
     ir_ref to = get_x(t, Rd(t)), from = get_x(t, Rs(t)), zero = b_i64(t->b, 0);
     ir_ref size = limit(t, get_x(t, Rn(t)), forward_only ? INT64_MAX : UINT64_C(0x007fffffffffffff));
     ir_ref backward = forward_only ? b_i32(t->b, 0) : goes_backward(t, to, from, size);
+    builder_watch_range(t->b, untagged(t, from), size, false);
+    builder_watch_range(t->b, untagged(t, to), size, true);
     ir_ref done = CALL_HELPER(t, memory_copy, to, from, size, backward);
     ir_ref step = b_select(t->b, backward, zero, size), left = b_sub(t->b, size, done);
     put_x(t, Rd(t), b_add(t->b, to, step));
@@ -81,6 +83,7 @@ void a64_SETP(struct a64_translate *t)
         return;
     }
     ir_ref to = get_x(t, Rd(t)), size = limit(t, get_x(t, Rn(t)), INT64_MAX);
+    builder_watch_range(t->b, untagged(t, to), size, true);
     ir_ref done = CALL_HELPER(t, memory_set, to, size, get_w(t, Rs(t)));
     put_x(t, Rd(t), b_add(t->b, to, size));
     put_x(t, Rn(t), b_sub(t->b, done, size));

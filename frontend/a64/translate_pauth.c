@@ -23,18 +23,20 @@ static ir_ref strip(struct a64_translate *t, ir_ref pointer)
     return b_or(t->b, b_and(t->b, pointer, b_i64(t->b, ~PAC_BITS)), extension);
 }
 
+/** pac_fast(); QARMA is a helper's. */
+static ir_ref fast_hash(struct a64_translate *t, ir_ref data, ir_ref modifier, enum a64_pac_key key)
+{
+    ir_ref mixed = builder_get(t->b, A64_PAC_KEY_SLOT + key);
+    ir_ref hash = b_mul(t->b, b_xor(t->b, data, mixed), b_i64(t->b, PAC_FAST_1));
+    hash = b_bin(t->b, IR_ROR, hash, b_i64(t->b, 32));
+    return b_mul(t->b, b_xor(t->b, hash, modifier), b_i64(t->b, PAC_FAST_2));
+}
+
 /** ComputePAC(), bits 54:48 in place. */
 static ir_ref compute(struct a64_translate *t, ir_ref data, ir_ref modifier, enum a64_pac_key key)
 {
-    ir_ref hash;
-    if (has_qarma(t)) {
-        hash = CALL_HELPER(t, compute_pac, data, modifier, b_i32(t->b, key));
-    } else {
-        ir_ref mixed = builder_get(t->b, A64_PAC_KEY_SLOT + key);
-        hash = b_mul(t->b, b_xor(t->b, data, mixed), b_i64(t->b, PAC_FAST_1));
-        hash = b_bin(t->b, IR_ROR, hash, b_i64(t->b, 32));
-        hash = b_shr(t->b, b_mul(t->b, b_xor(t->b, hash, modifier), b_i64(t->b, PAC_FAST_2)), PAC_FAST_SHIFT);
-    }
+    ir_ref hash = has_qarma(t) ? CALL_HELPER(t, compute_pac, data, modifier, b_i32(t->b, key))
+                               : b_shr(t->b, fast_hash(t, data, modifier, key), PAC_FAST_SHIFT);
     return b_and(t->b, hash, b_i64(t->b, PAC_BITS));
 }
 
@@ -74,7 +76,9 @@ void a64_XPAC(struct a64_translate *t) { put_x(t, Rd(t), strip(t, get_x(t, Rd(t)
 
 void a64_PACGA(struct a64_translate *t)
 {
-    ir_ref hash = CALL_HELPER(t, compute_pac, get_x(t, Rn(t)), get_x_sp(t, Rm(t)), b_i32(t->b, A64_PAC_GA));
+    ir_ref data = get_x(t, Rn(t)), modifier = get_x_sp(t, Rm(t));
+    ir_ref hash = has_qarma(t) ? CALL_HELPER(t, compute_pac, data, modifier, b_i32(t->b, A64_PAC_GA))
+                               : fast_hash(t, data, modifier, A64_PAC_GA);
     put_x(t, Rd(t), b_and(t->b, hash, b_i64(t->b, UINT64_C(0xffffffff00000000))));
 }
 
@@ -123,6 +127,7 @@ static void branch(struct a64_translate *t, ir_ref modifier, bool link)
 {
     uint64_t return_pc = t->b->pc + 4;
     ir_ref target = authenticate(t, get_x(t, Rn(t)), modifier, key_b(t) ? A64_PAC_IB : A64_PAC_IA);
+    set_branch_kind(t, Rn(t), link);
     if (!link) {
         builder_jump_indirect(t->b, target);
         return;

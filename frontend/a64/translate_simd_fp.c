@@ -85,13 +85,12 @@ void a64_vec_fp_multiply_element(struct a64_translate *t)
 /* FMLAL, FMLSL: half-precision factors from the lower half of the form's width, or from the upper one (FMLAL2). */
 static void fused_multiply_add_long(struct a64_translate *t, ir_ref m, bool upper, bool subtract)
 {
-    struct fp_job job = {.op = FP_MULADD_LONG, .size = 2, .other = 4, .lanes = Q(t) ? 4 : 2};
     ir_ref n = n_of(t);
     if (upper)
         n = b_vimm(t->b, IR_VEXT, 0, Q(t) ? 8 : 4, n, n);
     if (subtract)
         n = fp_neg(t, 2, n);
-    put_v(t, Rd(t), CALL_HELPER(t, fp_three, get_v(t, Rd(t)), n, m, b_i32(t->b, fp_code(&job))));
+    put_lanes(t, 4, fp_muladd_long(t, get_v(t, Rd(t)), n, m));
 }
 
 void a64_vec_fp_fma_long(struct a64_translate *t)
@@ -107,11 +106,37 @@ void a64_vec_fp_fma_long_element(struct a64_translate *t)
 
 /* ---- complex numbers (FEAT_FCMA) --------------------------------------------------------------------------------- */
 
+/* Real and imaginary parts, even and odd lanes, exchanged. */
+static ir_ref v_exchanged(struct a64_translate *t, unsigned size, ir_ref v)
+{
+    if (size == 8)
+        return b_vimm(t->b, IR_VEXT, 0, 8, v, v);
+    return builder_op(t->b, IR_VREV, IR_V128, size, size * 2, 0, v, IR_NONE, IR_NONE, IR_NONE);
+}
+
+/* Signs flipped in even or odd lanes, or both. */
+static ir_ref v_negated(struct a64_translate *t, unsigned size, bool even, bool odd, ir_ref v)
+{
+    if (!even && !odd)
+        return v;
+    uint64_t sign = UINT64_C(1) << (size * 8 - 1), low = even ? sign : 0, high = odd ? sign : 0;
+    if (size < 8) {
+        low |= high << size * 8;
+        low |= size == 2 ? low << 32 : 0;
+        high = low;
+    }
+    return b_v2(t->b, IR_VXOR, 0, v, builder_vconst(t->b, low, high));
+}
+
+/* A quarter of each complex product is accumulated: n's real or imaginary part, by bit 0 of the rotation, times both
+   parts of m. */
 static void complex_multiply_add(struct a64_translate *t, ir_ref m, unsigned rotation)
 {
     unsigned size = lane_bytes(t);
-    struct fp_job job = {.op = FP_CMULADD, .size = size, .other = size, .lanes = lane_count(t, size), .rot = rotation};
-    put_v(t, Rd(t), CALL_HELPER(t, fp_three, get_v(t, Rd(t)), n_of(t), m, b_i32(t->b, fp_code(&job))));
+    bool odd = rotation & 1;
+    ir_ref n = b_v2(t->b, odd ? IR_VTRN2 : IR_VTRN1, size, n_of(t), n_of(t));
+    m = v_negated(t, size, rotation == 1 || rotation == 2, rotation >= 2, odd ? v_exchanged(t, size, m) : m);
+    put_lanes(t, size, fp_muladd(t, size, get_v(t, Rd(t)), n, m));
 }
 
 void a64_FCMLA(struct a64_translate *t)
@@ -126,11 +151,13 @@ void a64_FCMLA_element(struct a64_translate *t)
     complex_multiply_add(t, b_vimm(t->b, IR_VDUPLANE, size * 2, index, m_of(t), IR_NONE), rot_elem(t));
 }
 
+/* Adds m turned by 90 or 270 degrees. */
 void a64_FCADD(struct a64_translate *t)
 {
     unsigned size = lane_bytes(t);
-    struct fp_job job = {.op = FP_CADD, .size = size, .other = size, .lanes = lane_count(t, size), .rot = rot_add(t)};
-    put_v(t, Rd(t), CALL_HELPER(t, fp_two, n_of(t), m_of(t), b_i32(t->b, fp_code(&job))));
+    bool by_90 = rot_add(t) == 0;
+    ir_ref m = v_negated(t, size, by_90, !by_90, v_exchanged(t, size, m_of(t)));
+    put_lanes(t, size, fp_two(t, FP_ADD, size, n_of(t), m));
 }
 
 /* ---- two-register miscellaneous ---------------------------------------------------------------------------------- */
@@ -257,7 +284,7 @@ static enum fp_op across_op(const struct a64_translate *t)
 void a64_vec_fp_across(struct a64_translate *t)
 {
     unsigned size = vec_fp_size(t);
-    ir_ref v = n_of(t);
+    ir_ref v = Q(t) ? n_of(t) : b_vimm(t->b, IR_VDUPLANE, 8, 0, n_of(t), IR_NONE);
     for (unsigned lanes = lane_count(t, size) / 2; lanes; lanes /= 2)
         v = fp_two_lanes(t, across_op(t), size, lanes, b_v2(t->b, IR_VUZP1, size, v, v),
                          b_v2(t->b, IR_VUZP2, size, v, v));

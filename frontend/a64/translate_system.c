@@ -2,8 +2,8 @@
 /* System instructions: hints, barriers, cache maintenance, system registers. */
 #include "frontend/a64/translate.h"
 
-/** Hints. Waiting for events, with a timeout or without, returns at once, which the architecture allows. BTI is a
-    landing pad only, which nothing checks: branch targets are not enforced. */
+/** Hints. Waiting for events, with a timeout or without, returns at once, which the architecture allows. BTI does nothing where
+    it is executed: see limit_entry() in cpu.c. */
 void a64_NOP(struct a64_translate *t) { (void)t; }
 
 /* ---- barriers ---------------------------------------------------------------------------------------------------- */
@@ -29,8 +29,7 @@ void a64_DSB(struct a64_translate *t)
     b_fence(t->b, barrier_kind(t));
     if (barrier_kind(t) != IR_FENCE_FULL || CRm(t) == 0 || CRm(t) == 4) /* SSBB, PSSBB complete nothing */
         return;
-    CALL_HELPER(t, take_code_changes);
-    builder_trap(t->b, TRAP_CACHE, t->b->pc + 4, 0);
+    builder_guard(t->b, CALL_HELPER(t, take_code_changes), TRAP_CACHE, t->b->pc + 4, 0);
 }
 
 void a64_ISB(struct a64_translate *t) { (void)t; }
@@ -77,15 +76,15 @@ void a64_MSR_NZCV(struct a64_translate *t) { put_nzcv(t, b_un(t->b, IR_FLAGS_PAC
 
 void a64_MRS_TPIDR_EL0(struct a64_translate *t) { put_x(t, Rt(t), builder_get(t->b, A64_TPIDR_EL0)); }
 void a64_MSR_TPIDR_EL0(struct a64_translate *t) { builder_put(t->b, A64_TPIDR_EL0, get_x(t, Rt(t))); }
-void a64_MRS_TPIDRRO_EL0(struct a64_translate *t) { put_x(t, Rt(t), CALL_HELPER(t, read_tpidrro)); }
+void a64_MRS_TPIDRRO_EL0(struct a64_translate *t) { put_x(t, Rt(t), builder_get(t->b, A64_TPIDRRO_EL0)); }
 void a64_MRS_CNTVCT_EL0(struct a64_translate *t) { put_x(t, Rt(t), CALL_HELPER(t, read_counter)); }
 
-void a64_MRS_FPCR(struct a64_translate *t) { put_x(t, Rt(t), CALL_HELPER(t, read_fpcr)); }
+void a64_MRS_FPCR(struct a64_translate *t) { put_w(t, Rt(t), builder_get(t->b, A64_FPCR)); }
 
 /** What floating-point code means depends on FPCR: go on with a translation for the new one. */
 void a64_MSR_FPCR(struct a64_translate *t)
 {
-    CALL_HELPER(t, write_fpcr, get_x(t, Rt(t)));
+    builder_put(t->b, A64_FPCR, CALL_HELPER(t, write_fpcr, get_x(t, Rt(t))));
     builder_trap(t->b, TRAP_RESYNC, t->b->pc + 4, 0);
 }
 
@@ -104,22 +103,23 @@ void a64_MRS_RNDR(struct a64_translate *t)
 
 static void read_pstate(struct a64_translate *t, uint32_t bit)
 {
-    put_x(t, Rt(t), CALL_HELPER(t, read_pstate, b_i32(t->b, bit)));
+    put_w(t, Rt(t), b_and(t->b, builder_get(t->b, A64_PSTATE), b_i32(t->b, bit)));
 }
 
 static void write_pstate(struct a64_translate *t, ir_ref value, uint32_t bit)
 {
-    CALL_HELPER(t, write_pstate, value, b_i32(t->b, bit));
+    ir_ref others = b_and(t->b, builder_get(t->b, A64_PSTATE), b_i32(t->b, ~bit));
+    builder_put(t->b, A64_PSTATE, b_or(t->b, others, b_and(t->b, value, b_i32(t->b, bit))));
 }
 
 void a64_MRS_DIT(struct a64_translate *t) { read_pstate(t, A64_PSTATE_DIT); }
 void a64_MRS_SSBS(struct a64_translate *t) { read_pstate(t, A64_PSTATE_SSBS); }
-void a64_MSR_DIT(struct a64_translate *t) { write_pstate(t, get_x(t, Rt(t)), A64_PSTATE_DIT); }
-void a64_MSR_SSBS(struct a64_translate *t) { write_pstate(t, get_x(t, Rt(t)), A64_PSTATE_SSBS); }
+void a64_MSR_DIT(struct a64_translate *t) { write_pstate(t, get_w(t, Rt(t)), A64_PSTATE_DIT); }
+void a64_MSR_SSBS(struct a64_translate *t) { write_pstate(t, get_w(t, Rt(t)), A64_PSTATE_SSBS); }
 
 static void write_pstate_immediate(struct a64_translate *t, uint32_t bit)
 {
-    write_pstate(t, b_i64(t->b, CRm(t) & 1 ? bit : 0), bit);
+    write_pstate(t, b_i32(t->b, CRm(t) & 1 ? bit : 0), bit);
 }
 
 void a64_MSR_imm_DIT(struct a64_translate *t) { write_pstate_immediate(t, A64_PSTATE_DIT); }

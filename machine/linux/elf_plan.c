@@ -94,6 +94,60 @@ static bool add_segment(struct elf_plan *plan, const GElf_Phdr *header, uint64_t
     return true;
 }
 
+#ifndef PT_GNU_PROPERTY
+#define PT_GNU_PROPERTY 0x6474e553
+#endif
+#define PROPERTY_TYPE_0 5u                       /* NT_GNU_PROPERTY_TYPE_0 */
+#define PROPERTY_AARCH64_FEATURE_1 0xc0000000u   /* GNU_PROPERTY_AARCH64_FEATURE_1_AND */
+#define PROPERTY_AARCH64_FEATURE_1_BTI 1u
+
+/** The note of program properties (Linux extensions to gABI, 2.1.7): true if it has the BTI bit. */
+static bool property_has_bti(const uint8_t *note, uint64_t size)
+{
+    struct {
+        Elf64_Nhdr header;
+        char name[4];
+    } start;
+    if (size < sizeof start)
+        return false;
+    memcpy(&start, note, sizeof start);
+    if (start.header.n_type != PROPERTY_TYPE_0 || start.header.n_namesz != 4 || memcmp(start.name, "GNU", 4) != 0 ||
+        start.header.n_descsz > size - sizeof start)
+        return false;
+    uint64_t end = sizeof start + start.header.n_descsz;
+    for (uint64_t at = sizeof start; end - at >= 8;) {
+        uint32_t property[2], bits; /* type, size */
+        memcpy(property, note + at, sizeof property);
+        at += sizeof property;
+        if (property[1] > end - at)
+            return false;
+        if (property[0] == PROPERTY_AARCH64_FEATURE_1 && property[1] == sizeof bits) {
+            memcpy(&bits, note + at, sizeof bits);
+            return bits & PROPERTY_AARCH64_FEATURE_1_BTI;
+        }
+        uint64_t padded = ((uint64_t)property[1] + 7) & ~UINT64_C(7);
+        if (padded > end - at)
+            return false;
+        at += padded;
+    }
+    return false;
+}
+
+static void read_properties(struct elf_plan *plan, Elf *elf, const GElf_Phdr *header, uint64_t file_size)
+{
+    if (header->p_offset > file_size || header->p_filesz > file_size - header->p_offset || header->p_filesz > 1024)
+        return;
+    const Elf_Data *data = elf_getdata_rawchunk(elf, (int64_t)header->p_offset, header->p_filesz, ELF_T_BYTE);
+    if (data)
+        plan->guarded = property_has_bti(data->d_buf, data->d_size);
+}
+
+void elf_plan_guard(struct elf_plan *plan)
+{
+    for (unsigned i = 0; plan->guarded && i < plan->nsegments; i++)
+        plan->segments[i].prot |= plan->segments[i].prot & PROT_EXEC ? GUEST_PROT_BTI : 0;
+}
+
 static bool add_header(struct elf_plan *plan, const GElf_Phdr *header, uint64_t file_size, unsigned index, char error[128])
 {
     switch (header->p_type) {
@@ -149,6 +203,8 @@ bool elf_plan_make(struct elf_plan *plan, Elf *elf, uint64_t file_size, char err
         }
         if (!add_header(plan, &header, file_size, i, error))
             goto bad;
+        if (header.p_type == PT_GNU_PROPERTY)
+            read_properties(plan, elf, &header, file_size);
     }
     if (plan->nsegments == 0) {
         fail(error, "malformed: nothing to load");

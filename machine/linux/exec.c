@@ -16,6 +16,7 @@
 
 #include "machine/linux/guest_access.h"
 #include "machine/linux/path.h"
+#include "machine/linux/perf_map.h"
 #include "machine/linux/process.h"
 #include "machine/linux/signals.h"
 #include "machine/linux/syscall.h"
@@ -24,7 +25,8 @@
 #define MAX_SCRIPTS 4         /* as the kernel */
 #define MAX_STRINGS (1u << 20)
 #define SCRIPT_LINE 256
-#define FIXED_PLACES (6 + 2 * MAX_SCRIPTS) /* an empty name; dragoman -execfd FD -0 NAME; a script's interpreter, argument */
+/* An empty name; dragoman -traced -selffd FD -execfd FD -0 NAME; a script's interpreter and its argument. */
+#define FIXED_PLACES (9 + 2 * MAX_SCRIPTS)
 
 /** The pointers of a guest's string array, NULL-terminated, with `extra` free places in front. malloc'ed. */
 static int64_t read_strings(uint64_t address, size_t extra, char ***list, size_t *count)
@@ -92,19 +94,20 @@ static char *split_script_line(char *line, char **argument)
 }
 
 /** Places in front of the guest's arguments that the longest start needs. */
-static size_t extra_places(const struct options *options)
+static size_t extra_places(const struct guest_root *root)
 {
     size_t n = FIXED_PLACES;
-    for (char **carried = options->carry; *carried; carried++)
+    for (char **carried = root->carry; *carried; carried++)
         n++;
     return n;
 }
 
 struct exec_plan {
+    bool traced;                  /* by a guest */
     int fd;                       /* the program, when its name may be closed by execve; else -1 */
-    char fd_text[16];
+    char fd_text[16], self_text[16];
     char **list, **environment;   /* malloc'ed */
-    const char *host_path;        /* what the host executes */
+    const char *host_path;        /* what the host executes; NULL: dragoman itself */
     char **arguments;             /* first of them, inside the list */
     char lines[MAX_SCRIPTS][SCRIPT_LINE];
     char paths[MAX_SCRIPTS + 1][PATH_MAX];
@@ -147,7 +150,7 @@ static int64_t plan_exec(const struct process *process, const char *path, char *
         struct stat status;
         plan->host_path = path;
         plan->arguments = first;
-        if (kind == PROGRAM_OTHER)
+        if (kind == PROGRAM_OTHER || (kind == PROGRAM_GUEST && !root_has_self(&process->root)))
             return 0;
         /* The host would refuse these without looking at the contents. */
         if (stat(path, &status) < 0)
@@ -165,11 +168,18 @@ static int64_t plan_exec(const struct process *process, const char *path, char *
                 *--first = plan->fd_text;
                 *--first = (char *)"-execfd";
             }
+            if (plan->traced)
+                *--first = (char *)"-traced";
             size_t carried = extra - FIXED_PLACES;
             first -= carried;
-            memcpy(first, process->options->carry, carried * sizeof *first);
+            memcpy(first, process->root.carry, carried * sizeof *first);
+            if (process->root.executable >= 0) {
+                snprintf(plan->self_text, sizeof plan->self_text, "%d", process->root.executable);
+                *--first = plan->self_text;
+                *--first = (char *)"-selffd";
+            }
             *--first = (char *)"dragoman";
-            plan->host_path = "/proc/self/exe";
+            plan->host_path = NULL;
             plan->arguments = first;
             return 0;
         }
@@ -189,11 +199,12 @@ static int64_t plan_exec(const struct process *process, const char *path, char *
 static int64_t execute(struct thread *thread, const char *path, uint64_t arguments, uint64_t environment)
 {
     struct process *process = thread->process;
-    size_t extra = extra_places(process->options), count, unused;
+    size_t extra = extra_places(&process->root), count, unused;
     struct exec_plan *plan = calloc(1, sizeof *plan);
     if (!plan)
         return -ENOMEM;
     plan->fd = -1;
+    plan->traced = thread->trace.attached;
     int64_t result = read_strings(arguments, extra, &plan->list, &count);
     if (result == 0)
         result = read_strings(environment, 0, &plan->environment, &unused);
@@ -202,8 +213,13 @@ static int64_t execute(struct thread *thread, const char *path, uint64_t argumen
     if (result == 0) {
         signals_prepare_exec(thread, false);
         thread->exec_plan = plan;
-        result = HOST_SYSCALL(thread, SYS_execve, (uint64_t)plan->host_path, (uint64_t)plan->arguments,
-                              (uint64_t)plan->environment);
+        if (process->perf)
+            perf_map_flush(process->perf);
+        if (plan->host_path)
+            result = HOST_SYSCALL(thread, SYS_execve, (uint64_t)plan->host_path, (uint64_t)plan->arguments,
+                                  (uint64_t)plan->environment);
+        else
+            result = root_execute_self(thread, plan->arguments, plan->environment);
         thread->exec_plan = NULL;
         signals_prepare_exec(thread, true);
         if (plan->fd >= 0)

@@ -9,7 +9,9 @@
 #include <unistd.h>
 
 #include "frontend/a64/decode.h"
+#include "machine/linux/gdb_linux.h"
 #include "machine/linux/guest_access.h"
+#include "machine/linux/perf_map.h"
 #include "machine/linux/signals.h"
 
 /* ESR_EL1 as Linux shows it to handlers: Arm ARM DDI 0487, D24.2.40 */
@@ -46,6 +48,10 @@ _Noreturn static void die_by(int signal)
 _Noreturn void fault_terminate(struct thread *thread, const siginfo_t *info, bool forced, uint64_t address)
 {
     char symbol[256], line[512], where[64] = "";
+    if (thread->gdb)
+        gdb_exit(thread, 0, info->si_signo);
+    if (thread->process->perf)
+        perf_map_flush(thread->process->perf);
     if (!forced)
         die_by(info->si_signo); /* sent by somebody, who knows why */
     symbol_describe(thread->cpu->cpu.pc, symbol, sizeof symbol);
@@ -119,6 +125,13 @@ static uint64_t guess_address(const struct a64_cpu *cpu)
 /** As Linux reports addresses: without their tags (bits 63:56). */
 static uint64_t untagged(uint64_t address) { return (uint64_t)((int64_t)(address << 8) >> 8); }
 
+/** True when the instruction at pc was only the beginning of what did not work: again, then, one by one. */
+static bool take_apart(struct thread *thread)
+{
+    uint32_t insn;
+    return guest_read(&insn, thread->cpu->cpu.pc, sizeof insn) && a64_cpu_take_apart(thread->cpu, insn);
+}
+
 /** A host fault recovered from translated code. */
 static void deliver_host_fault(struct thread *thread, enum cpu_trap trap)
 {
@@ -133,6 +146,8 @@ static void deliver_host_fault(struct thread *thread, enum cpu_trap trap)
             code = SEGV_MAPERR;
             address = untagged(guess_address(thread->cpu));
         }
+        if ((thread->fault_code & 2) && take_apart(thread)) /* a load-exclusive does not write */
+            return;
         bool permission = signal == SIGSEGV && code == SEGV_ACCERR;
         esr = ESR_DATA_ABORT | (thread->fault_code & 2 ? ESR_WRITE : 0) |
               (permission ? ESR_PERMISSION_FAULT : ESR_TRANSLATION_FAULT);
@@ -158,6 +173,8 @@ static void deliver_data(struct thread *thread, enum cpu_trap trap)
 static void deliver_unaligned_data(struct thread *thread, enum cpu_trap trap)
 {
     (void)trap;
+    if (take_apart(thread))
+        return;
     signals_force(thread, SIGBUS, BUS_ADRALN, untagged(guess_address(thread->cpu)), ESR_DATA_ABORT | ESR_ALIGNMENT_FAULT);
 }
 
@@ -196,16 +213,29 @@ static void deliver_undefined(struct thread *thread, enum cpu_trap trap)
     signals_force(thread, SIGILL, ILL_ILLOPC, pc, 0);
 }
 
-static void deliver_breakpoint(struct thread *thread, enum cpu_trap trap)
-{
-    (void)trap;
-    signals_force(thread, SIGTRAP, TRAP_BRKPT, thread->cpu->cpu.pc, 0);
-}
-
 static void deliver_unaligned_pc(struct thread *thread, enum cpu_trap trap)
 {
     (void)trap;
     signals_force(thread, SIGBUS, BUS_ADRALN, thread->cpu->cpu.pc, 0);
+}
+
+/** There may be no instruction at the target at all, which comes first (Arm ARM DDI 0487, D1.3.6). Else, as Linux does. */
+static void deliver_branch_target(struct thread *thread, enum cpu_trap trap)
+{
+    struct mapping m;
+    uint64_t pc = thread->cpu->cpu.pc;
+    if (pc & 3)
+        deliver_unaligned_pc(thread, trap);
+    else if (!memory_find(&thread->process->memory, pc, &m) || !(m.prot & PROT_EXEC))
+        deliver_fetch(thread, trap);
+    else
+        signals_force(thread, SIGILL, ILL_ILLOPC, pc, 0);
+}
+
+static void deliver_breakpoint(struct thread *thread, enum cpu_trap trap)
+{
+    (void)trap;
+    signals_force(thread, SIGTRAP, TRAP_BRKPT, thread->cpu->cpu.pc, 0);
 }
 
 void fault_trap(struct thread *thread, enum cpu_trap trap)
@@ -215,6 +245,7 @@ void fault_trap(struct thread *thread, enum cpu_trap trap)
         [TRAP_BREAKPOINT] = deliver_breakpoint, [TRAP_FETCH] = deliver_fetch,
         [TRAP_ALIGN_PC] = deliver_unaligned_pc, [TRAP_HALT] = deliver_undefined,
         [TRAP_FAULT] = deliver_host_fault,      [TRAP_DATA] = deliver_data,
+        [TRAP_BRANCH_TARGET] = deliver_branch_target,
         [TRAP_ALIGN_DATA] = deliver_unaligned_data, [TRAP_ALIGN_SP] = deliver_unaligned_sp,
     };
     if (trap < sizeof deliver / sizeof deliver[0] && deliver[trap])

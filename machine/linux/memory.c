@@ -12,8 +12,9 @@
 #include "machine/linux/guest_access.h"
 #include "machine/linux/process.h"
 
+#define SYS_MSEAL 462 /* newer than the headers may be */
 #define SPACE_END (UINT64_C(1) << 47)
-#define GUEST_PROT (PROT_READ | PROT_WRITE | PROT_EXEC)
+#define GUEST_PROT (PROT_READ | PROT_WRITE | PROT_EXEC | GUEST_PROT_BTI)
 
 static uint64_t page_down(uint64_t x) { return x & ~(uint64_t)(GUEST_PAGE - 1); }
 static uint64_t page_up(uint64_t x) { return page_down(x + GUEST_PAGE - 1); }
@@ -116,6 +117,17 @@ static bool list_has_code(const struct address_space *space, uint64_t start, uin
     return false;
 }
 
+/** True if some executable page of [start, end) would mean another thing to the translator with protection `prot`. */
+static bool list_code_changes(const struct address_space *space, uint64_t start, uint64_t end, int prot)
+{
+    const int kind = PROT_EXEC | GUEST_PROT_BTI;
+    for (size_t i = list_seek(space, start); i < space->count && space->list[i].start < end; i++) {
+        if ((space->list[i].prot & PROT_EXEC) && (space->list[i].prot & kind) != (prot & kind))
+            return true;
+    }
+    return false;
+}
+
 /** Needs list_reserve(2) before. Returns true if code was in the range. */
 static bool list_remove(struct address_space *space, uint64_t start, uint64_t end)
 {
@@ -135,6 +147,8 @@ static bool list_set(struct address_space *space, uint64_t start, uint64_t end, 
 {
     bool code = list_remove(space, start, end);
     size_t at = list_seek(space, start);
+    if (prot & GUEST_PROT_BTI)
+        __atomic_store_n(&space->guarded, true, __ATOMIC_RELEASE);
     list_insert(space, at, (struct mapping){start, end, (uint8_t)(prot & GUEST_PROT), (uint8_t)kind});
     list_merge(space, at);
     if (at > 0)
@@ -332,7 +346,7 @@ int64_t memory_protect(struct address_space *space, uint64_t address, uint64_t l
     if (result == 0)
         result = RAW_SYSCALL(SYS_mprotect, address, end - address, (uint64_t)host_prot(prot));
     if (result == 0) {
-        bool had_code = list_has_code(space, address, end);
+        code = list_code_changes(space, address, end, prot);
         /* The kinds survive: the range may cover several mappings. */
         for (uint64_t from = address; from < end;) {
             size_t i = list_seek(space, from);
@@ -344,7 +358,6 @@ int64_t memory_protect(struct address_space *space, uint64_t address, uint64_t l
             list_set(space, from, to, prot, (enum mapping_kind)space->list[i].kind);
             from = to;
         }
-        code = had_code && !(prot & PROT_EXEC);
     }
     unlock_and_invalidate(space, held, code, address, end);
     return result;
@@ -416,6 +429,35 @@ int64_t memory_advise(struct address_space *space, uint64_t address, uint64_t le
                (advice == MADV_DONTNEED || advice == MADV_REMOVE || advice == MADV_FREE);
     }
     unlock_and_invalidate(space, held, code, address, end);
+    return result;
+}
+
+int64_t memory_remap_file(struct address_space *space, uint64_t address, uint64_t length, uint64_t prot, uint64_t page_offset,
+                          uint64_t flags)
+{
+    uint64_t end;
+    if (!range_pages(page_down(address), length, &end))
+        return -EINVAL;
+    bool held = lock_for_change(space, page_down(address), end);
+    int64_t result = -EINVAL;
+    if (list_covers(space, page_down(address), end))
+        result = RAW_SYSCALL(SYS_remap_file_pages, address, length, prot, page_offset, flags);
+    unlock_and_invalidate(space, held, result == 0, page_down(address), end);
+    return result;
+}
+
+int64_t memory_seal(struct address_space *space, uint64_t address, uint64_t length)
+{
+    uint64_t end;
+    if (address % GUEST_PAGE)
+        return -EINVAL;
+    if (length == 0)
+        return 0;
+    if (!range_pages(address, length, &end))
+        return -ENOMEM;
+    pthread_mutex_lock(&space->lock);
+    int64_t result = list_covers(space, address, end) ? RAW_SYSCALL(SYS_MSEAL, address, end - address, 0) : -ENOMEM;
+    pthread_mutex_unlock(&space->lock);
     return result;
 }
 
@@ -533,6 +575,15 @@ const uint8_t *memory_fetch(void *opaque, uint64_t pc, uint64_t *end)
         return NULL;
     *end = m.end;
     return (const uint8_t *)pc;
+}
+
+uint32_t memory_attributes(void *opaque, uint64_t pc)
+{
+    struct address_space *space = opaque;
+    struct mapping m;
+    if (!__atomic_load_n(&space->guarded, __ATOMIC_ACQUIRE))
+        return 0;
+    return memory_find(space, pc, &m) && (m.prot & GUEST_PROT_BTI) ? A64_CODE_GUARDED : 0;
 }
 
 void memory_walk(struct address_space *space, void (*each)(void *opaque, const struct mapping *m), void *opaque)

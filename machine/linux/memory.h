@@ -19,9 +19,12 @@ struct engine;
 
 enum mapping_kind { MAPPING_PLAIN, MAPPING_HEAP, MAPPING_STACK, MAPPING_VDSO };
 
+/** arm64's PROT_BTI: indirect branches into the page's code are checked (A64_CODE_GUARDED). */
+#define GUEST_PROT_BTI 0x10
+
 struct mapping {
     uint64_t start, end;
-    uint8_t prot; /* the guest's: PROT_* */
+    uint8_t prot; /* the guest's: PROT_*, GUEST_PROT_BTI */
     uint8_t kind; /* enum mapping_kind */
 };
 
@@ -29,6 +32,7 @@ struct address_space {
     pthread_mutex_t lock;
     struct mapping *list; /* ascending, not overlapping */
     size_t count, capacity;
+    bool guarded; /* a page has, or has had, GUEST_PROT_BTI; read without the lock */
     uint64_t brk_start, brk_now;
     struct engine *engine; /* NULL until it exists */
 };
@@ -44,6 +48,9 @@ int64_t memory_protect(struct address_space *space, uint64_t address, uint64_t l
 int64_t memory_remap(struct address_space *space, uint64_t address, uint64_t old_length, uint64_t new_length, int flags,
                      uint64_t new_address);
 int64_t memory_advise(struct address_space *space, uint64_t address, uint64_t length, int advice);
+int64_t memory_remap_file(struct address_space *space, uint64_t address, uint64_t length, uint64_t prot, uint64_t page_offset,
+                          uint64_t flags);
+int64_t memory_seal(struct address_space *space, uint64_t address, uint64_t length);
 int64_t memory_attach_shared(struct address_space *space, int id, uint64_t address, int flags);
 int64_t memory_detach_shared(struct address_space *space, uint64_t address);
 int64_t memory_brk(struct address_space *space, uint64_t address);
@@ -53,6 +60,8 @@ void memory_set_brk(struct address_space *space, uint64_t start);
 bool memory_find(struct address_space *space, uint64_t address, struct mapping *found);
 /** engine_memory.fetch; opaque is the address space. */
 const uint8_t *memory_fetch(void *space, uint64_t pc, uint64_t *end);
+/** engine_memory.attributes. */
+uint32_t memory_attributes(void *space, uint64_t pc);
 /** Calls `each` for every mapping in order, under the lock. */
 void memory_walk(struct address_space *space, void (*each)(void *opaque, const struct mapping *m), void *opaque);
 

@@ -36,7 +36,7 @@ const char *path_resolve(const struct process *process, const char *path, bool f
     const char *own = path_own_proc(path);
     if (own)
         return follow && strcmp(own, "exe") == 0 && process->exe_path ? process->exe_path : path;
-    const char *sysroot = process->options->sysroot;
+    const char *sysroot = process->root.sysroot;
     if (!sysroot)
         return path;
     char link[PATH_MAX];
@@ -67,7 +67,7 @@ uint64_t path_argument(const struct process *process, uint64_t guest, bool follo
     char first = 0;
     if (!guest_read(&first, guest, 1) || first != '/')
         return guest;
-    if (!process->options->sysroot) {
+    if (!process->root.sysroot) {
         char start[6];
         if (!guest_read(start, guest, sizeof start) || memcmp(start, "/proc/", 6) != 0)
             return guest;

@@ -15,11 +15,14 @@
 #include <unistd.h>
 
 #include "machine/linux/elf_plan.h"
+#include "machine/linux/gdb_linux.h"
 #include "machine/linux/guest_access.h"
 #include "machine/linux/path.h"
+#include "machine/linux/perf_map.h"
 #include "machine/linux/signals.h"
 #include "machine/linux/stack.h"
 #include "machine/linux/thread.h"
+#include "machine/linux/vdso.h"
 
 #define CANNOT_RUN 126
 #define NOT_FOUND 127
@@ -65,6 +68,11 @@ static bool read_plan(int fd, uint64_t size, struct elf_plan *plan, char error[1
     return good;
 }
 
+static bool has_bti(const struct process *process)
+{
+    return process->options->cpu.features >> A64_FEAT_BTI & 1;
+}
+
 /** Maps the interpreter; 0, or an exit status after a message. */
 static int load_interpreter(struct process *process, int program, const struct elf_plan *plan, struct program_image *image)
 {
@@ -89,6 +97,8 @@ static int load_interpreter(struct process *process, int program, const struct e
         fprintf(stderr, "dragoman: %s: %s\n", path, error);
         status = CANNOT_RUN;
     } else {
+        if (has_bti(process))
+            elf_plan_guard(&interpreter);
         if (!elf_plan_map(&interpreter, &process->memory, fd, 0, &bias, error)) {
             fprintf(stderr, "dragoman: %s: %s\n", path, error);
             status = CANNOT_RUN;
@@ -122,6 +132,8 @@ static int load_program(struct process *process, struct program_image *image)
         close(fd);
         return CANNOT_RUN;
     }
+    if (has_bti(process) && !plan.interpreter_size)
+        elf_plan_guard(&plan);
     uint64_t base = (PROGRAM_BASE + plan.alignment - 1) & ~(plan.alignment - 1);
     if (elf_plan_map(&plan, &process->memory, fd, base, &bias, error)) {
         process->entry = image->entry = plan.entry + bias;
@@ -140,28 +152,12 @@ static int load_program(struct process *process, struct program_image *image)
     return status;
 }
 
-/**
- * Where handlers return to when the guest gives no SA_RESTORER: arm64 has this in its vDSO. Unwinders know the two
- * instructions (mov x8, #139; svc #0) without any table.
- */
-static bool map_sigreturn(struct process *process)
-{
-    static const uint32_t code[] = {0xd503201f, 0xd2801168, 0xd4000001};
-    int64_t at = memory_map(&process->memory, 0, GUEST_PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0,
-                            MAPPING_VDSO);
-    if (at < 0)
-        return false;
-    memcpy((void *)at, code, sizeof code);
-    process->sigreturn_pc = (uint64_t)at + 4; /* unwinders look at the instruction before a return address */
-    return memory_protect(&process->memory, (uint64_t)at, GUEST_PAGE, PROT_READ | PROT_EXEC) == 0;
-}
-
 /* ---- start and end ---------------------------------------------------------------------------------------------------------------- */
 
 static bool create_engine(struct process *process)
 {
     const struct options *options = process->options;
-    const struct engine_memory memory = {memory_fetch, &process->memory};
+    const struct engine_memory memory = {memory_fetch, &process->memory, memory_attributes};
     const struct host_backend *backend = options->backend;
     char error[256];
     const char *missing = backend->missing ? backend->missing() : NULL;
@@ -169,7 +165,17 @@ static bool create_engine(struct process *process)
         fprintf(stderr, "dragoman: this host has no %s; running with the slow interpreter\n", missing);
         backend = &backend_interp;
     }
-    process->engine = engine_create(&a64_isa, backend, &memory, &options->engine, error);
+    struct engine_options engine_options = options->engine;
+    if (options->perf_map || options->jit_dump) {
+        process->perf = perf_map_open(options->perf_map, options->jit_dump, error);
+        if (!process->perf) {
+            fprintf(stderr, "dragoman: %s\n", error);
+            exit(CANNOT_RUN);
+        }
+        engine_options.observer = perf_map_observer(process->perf);
+        engine_options.cache_anonymous = true;
+    }
+    process->engine = engine_create(&a64_isa, backend, &memory, &engine_options, error);
     if (!process->engine)
         fprintf(stderr, "dragoman: %s\n", error);
     process->memory.engine = process->engine;
@@ -196,6 +202,10 @@ static void print_statistics(struct process *process)
 
 _Noreturn void process_exit(struct thread *thread, int status)
 {
+    if (thread->gdb)
+        gdb_exit(thread, status, 0);
+    if (thread->process->perf)
+        perf_map_flush(thread->process->perf);
     if (!thread->vfork_child && (thread->process->options->engine.log & LOG_STATS))
         print_statistics(thread->process);
     fflush(thread->process->options->engine.log_file);
@@ -207,20 +217,25 @@ int process_run(const struct options *options)
 {
     static struct process process; /* for the lifetime of the program; reached through the threads only */
     struct program_image image = {0};
-    char error[128];
+    char error[256] = "";
     process.options = options;
+    root_init(&process.root, options);
     pthread_mutex_init(&process.lock, NULL);
     memory_init(&process.memory);
     elf_version(EV_CURRENT);
     int status = load_program(&process, &image);
     if (status)
         return status;
+    if (!vdso_map(&process)) {
+        fprintf(stderr, "dragoman: %s: out of memory\n", options->program);
+        return CANNOT_RUN;
+    }
     if (!stack_create(&process, &image, error)) {
         fprintf(stderr, "dragoman: %s: %s\n", options->program, error);
         return CANNOT_RUN;
     }
     struct thread *thread = NULL;
-    if (!map_sigreturn(&process) || !create_engine(&process) || !(thread = thread_first(&process))) {
+    if (!create_engine(&process) || !(thread = thread_first(&process))) {
         fprintf(stderr, "dragoman: %s: out of memory\n", options->program);
         return CANNOT_RUN;
     }
@@ -229,6 +244,12 @@ int process_run(const struct options *options)
     thread->cpu->cpu.pc = process.entry;
     thread->cpu->sp = process.stack_pointer;
     signals_start(&process, thread);
+    if (options->traced)
+        trace_start_traced(thread);
+    if (options->gdb && (!gdb_thread_new(thread) || !gdb_start(&process, options->gdb, error))) {
+        fprintf(stderr, "dragoman: %s\n", error);
+        return 1;
+    }
     thread_loop(thread);
     return 0;
 }

@@ -18,6 +18,8 @@
 
 #include "frontend/a64/cpu.h"
 #include "machine/linux/memory.h"
+#include "machine/linux/trace.h"
+#include "machine/linux/root.h"
 #include "machine/options.h"
 #include "translator/engine.h"
 
@@ -65,7 +67,9 @@ struct thread {
     void *host_altstack;
 
     /* thread.c */
+    struct gdb_thread *gdb; /* gdb_linux.h; NULL: there is no debugger */
     uint64_t clear_child_tid, robust_list, robust_length;
+    struct trace trace; /* traced.c */
     struct exec_plan *exec_plan; /* of an execve under way; if it succeeds in a vfork child, its parent frees it */
 };
 
@@ -73,13 +77,22 @@ struct process {
     struct engine *engine;
     const struct options *options;
     struct address_space memory;
+    struct gdb_process *gdb; /* -g; NULL: no debugger */
+    struct perf_map *perf;   /* -perfmap, -jitdump; NULL: neither */
+    struct guest_root root;
     pthread_mutex_t lock;
     struct thread *threads;
     unsigned nthreads;
     struct guest_sigaction actions[GUEST_SIGNALS + 1];
     struct rlimit64 limits[RLIM_NLIMITS]; /* of the address-space kind, which must not hit dragoman itself */
     uint32_t limits_set;                  /* bit n: limits[n] was set by the guest */
-    uint64_t sigreturn_pc;
+    bool catch_all;                       /* signals with the default action come here, too: a tracer sees them */
+    struct trace_changes trace_changes;
+    struct tracees *tracees;              /* tracer.c: what this process traces; NULL: nothing yet */
+    uint64_t vdso;         /* its ELF header */
+    uint64_t sigreturn_pc; /* where handlers return to: in the vDSO */
+    uint64_t refused[8]; /* bit n: -d unimp has told of system call n */
+    uint64_t kept_persona; /* bits of personality() that the host must not act on */
     char *exe_path; /* absolute host path of the program */
     uint64_t entry, load_base, stack_pointer;
     uint64_t arguments_start, arguments_end, environment_end, auxv_start, auxv_end; /* on the guest's stack, for /proc/self */

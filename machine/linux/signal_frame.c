@@ -10,6 +10,7 @@
 #define FPSIMD_MAGIC 0x46508001u
 #define ESR_MAGIC 0x45535201u
 #define EXTRA_MAGIC 0x45585401u
+#define PSTATE_NOT_EL0 0x3dfu /* D, A, I, F, nRW, M: all clear at EL0 */
 #define MINIMUM_STACK 5120 /* arm64's MINSIGSTKSZ */
 #define AUTODISARM (1u << 31)
 #define ONSTACK 1
@@ -71,7 +72,7 @@ bool signal_frame_push(struct thread *thread, const siginfo_t *info, const struc
     memcpy(frame.regs, cpu->x, sizeof frame.regs);
     frame.sp = cpu->sp;
     frame.pc = cpu->cpu.pc;
-    frame.pstate = a64_read_nzcv(cpu);
+    frame.pstate = a64_read_pstate(cpu);
     struct fpsimd_record fpsimd = {{FPSIMD_MAGIC, sizeof fpsimd}, a64_read_fpsr(cpu), cpu->fpcr, {{0}}};
     memcpy(fpsimd.v, cpu->v, sizeof fpsimd.v);
     memcpy(frame.records, &fpsimd, sizeof fpsimd);
@@ -101,6 +102,8 @@ bool signal_frame_push(struct thread *thread, const siginfo_t *info, const struc
     cpu->x[30] = action->flags & SA_RESTORER_FLAG ? action->restorer : thread->process->sigreturn_pc;
     cpu->sp = sp;
     cpu->cpu.pc = action->handler;
+    /* To the guest, a handler is called as by BLR: in a guarded page it has to begin with a landing pad. */
+    cpu->cpu.branch_kind = cpu->features >> A64_FEAT_BTI & 1 ? A64_BTYPE_CALL : A64_BTYPE_NONE;
     return true;
 }
 
@@ -135,6 +138,8 @@ int64_t signal_frame_pop(struct thread *thread)
     struct fpsimd_record fpsimd;
     if (cpu->sp % 16 || !guest_read(&frame, cpu->sp, sizeof frame) || !find_fpsimd(frame.records, &fpsimd))
         return -EFAULT;
+    if (frame.pstate & PSTATE_NOT_EL0)
+        return -EFAULT;
     /* A signal may have to go first, under the present mask and registers. */
     int64_t result = signals_set_mask(thread, frame.mask);
     if (result < 0)
@@ -142,7 +147,7 @@ int64_t signal_frame_pop(struct thread *thread)
     memcpy(cpu->x, frame.regs, sizeof cpu->x);
     cpu->sp = frame.sp;
     cpu->cpu.pc = frame.pc;
-    a64_write_nzcv(cpu, (uint32_t)frame.pstate);
+    a64_write_pstate(cpu, (uint32_t)frame.pstate);
     memcpy(cpu->v, fpsimd.v, sizeof cpu->v);
     a64_write_fpcr(cpu, fpsimd.fpcr);
     a64_write_fpsr(cpu, fpsimd.fpsr);

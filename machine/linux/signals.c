@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "machine/linux/fault.h"
+#include "machine/linux/gdb_linux.h"
 #include "machine/linux/guest_access.h"
 
 #define HOST_STACK_SIZE (128u << 10)
@@ -54,14 +55,19 @@ static bool is_synchronous(int signal)
 }
 
 /** The host's disposition for a guest action. */
-static void host_action_for(int signal, const struct guest_sigaction *action)
+static void host_action_for(const struct process *process, int signal)
 {
+    const struct guest_sigaction *action = &process->actions[signal];
     if (signal == SIGKILL || signal == SIGSTOP)
         return;
     if (is_synchronous(signal) || action->handler > 1) {
         /* SA_RESTART is the guest's, so that the kernel decides about restarting as it does natively. */
         host_action(signal, (uint64_t)host_handler,
                     SA_SIGINFO | SA_ONSTACK | (action->flags & (SA_RESTART | SA_NOCLDSTOP | SA_NOCLDWAIT)));
+    } else if (process->catch_all) {
+        uint64_t no_children = signal == SIGCHLD && action->handler == 1 ? SA_NOCLDWAIT : 0;
+        host_action(signal, (uint64_t)host_handler,
+                    SA_SIGINFO | SA_ONSTACK | SA_RESTART | no_children | (action->flags & (SA_NOCLDSTOP | SA_NOCLDWAIT)));
     } else {
         host_action(signal, action->handler, action->flags & (SA_NOCLDSTOP | SA_NOCLDWAIT));
     }
@@ -79,7 +85,7 @@ int64_t signals_set_action(struct process *process, int signal, const struct gue
     if (new_action) {
         *action = *new_action;
         action->mask &= ~UNBLOCKABLE_MASK;
-        host_action_for(signal, action);
+        host_action_for(process, signal);
     }
     pthread_mutex_unlock(&process->lock);
     return 0;
@@ -94,19 +100,21 @@ void signals_start(struct process *process, struct thread *thread)
         *action = (struct guest_sigaction){.handler = action->handler == 1};
     }
     for (int i = 0; i < SYNCHRONOUS_SIGNALS; i++)
-        host_action_for(synchronous[i], &process->actions[synchronous[i]]);
+        host_action_for(process, synchronous[i]);
     RAW_SYSCALL(SYS_rt_sigprocmask, SIG_BLOCK, 0, (uint64_t)&thread->mask, 8);
     signals_set_host_mask(signals_host_mask(thread->mask));
 }
 
 void signals_prepare_exec(struct thread *thread, bool undo)
 {
-    for (int i = 0; i < SYNCHRONOUS_SIGNALS; i++) {
-        const struct guest_sigaction *action = &thread->process->actions[synchronous[i]];
+    const struct process *process = thread->process;
+    for (int signal = 1; signal <= GUEST_SIGNALS; signal++) {
+        if (!is_synchronous(signal) && !process->catch_all)
+            continue;
         if (undo)
-            host_action_for(synchronous[i], action);
-        else if (action->handler == 1)
-            host_action(synchronous[i], 1, 0);
+            host_action_for(process, signal);
+        else if (process->actions[signal].handler == 1)
+            host_action(signal, 1, 0);
     }
     signals_set_host_mask(undo ? signals_host_mask(thread->mask) : thread->mask);
 }
@@ -132,7 +140,7 @@ void signals_retake(struct process *process)
 {
     const int setxid = 33;
     pthread_mutex_lock(&process->lock);
-    host_action_for(setxid, &process->actions[setxid]);
+    host_action_for(process, setxid);
     pthread_mutex_unlock(&process->lock);
 }
 
@@ -171,10 +179,24 @@ static void host_fault(struct thread *thread, int signal, siginfo_t *info, ucont
     fault_internal(signal, address, uc);
 }
 
+void signals_wake(struct thread *thread, ucontext_t *uc)
+{
+    set_pending(thread);
+    host_syscall_interrupt(thread, uc);
+    if (thread->cpu)
+        engine_kick(&thread->cpu->cpu);
+}
+
 static void host_handler(int signal, siginfo_t *info, void *context)
 {
     struct thread *thread = current_thread;
     ucontext_t *uc = context;
+    if (signal == SIGTRAP && trace_handle_trap(thread, info, context))
+        return;
+    if (thread && thread->gdb && gdb_is_kick(thread, signal, info)) {
+        signals_wake(thread, uc);
+        return;
+    }
     if (is_synchronous(signal) && info->si_code > 0) {
         host_fault(thread, signal, info, uc);
         return;
@@ -198,10 +220,7 @@ static void host_handler(int signal, siginfo_t *info, void *context)
         uint64_t all = ~SYNCHRONOUS_MASK;
         memcpy(&uc->uc_sigmask, &all, sizeof all);
     }
-    set_pending(thread);
-    host_syscall_interrupt(thread, uc);
-    if (thread->cpu)
-        engine_kick(&thread->cpu->cpu);
+    signals_wake(thread, uc);
 }
 
 /* ---- delivery ------------------------------------------------------------------------------------------------------------------ */
@@ -212,8 +231,13 @@ static bool default_is_harmless(int signal)
     return signal == SIGCHLD || signal == SIGURG || signal == SIGWINCH || signal == SIGCONT;
 }
 
-/** Starts the guest's handler for `info`. */
-static void deliver_one(struct thread *thread, const siginfo_t *info, bool forced, uint64_t address, uint64_t esr)
+static bool default_is_stop(int signal)
+{
+    return signal == SIGSTOP || signal == SIGTSTP || signal == SIGTTIN || signal == SIGTTOU;
+}
+
+/** Starts the guest's handler for `info`, or does what else its action is. */
+static void deliver_taken(struct thread *thread, const siginfo_t *info, bool forced, uint64_t address, uint64_t esr)
 {
     struct process *process = thread->process;
     int signal = info->si_signo;
@@ -221,7 +245,7 @@ static void deliver_one(struct thread *thread, const siginfo_t *info, bool force
     struct guest_sigaction action = process->actions[signal];
     if (action.handler > 1 && (action.flags & SA_RESETHAND)) {
         process->actions[signal].handler = 0;
-        host_action_for(signal, &process->actions[signal]);
+        host_action_for(process, signal);
     }
     pthread_mutex_unlock(&process->lock);
 
@@ -229,6 +253,10 @@ static void deliver_one(struct thread *thread, const siginfo_t *info, bool force
         action.handler = 0;
     if (action.handler == 1 || (action.handler == 0 && default_is_harmless(signal)))
         return;
+    if (action.handler == 0 && default_is_stop(signal)) {
+        trace_stop_process(thread, signal);
+        return;
+    }
     if (action.handler == 0)
         fault_terminate(thread, info, forced, address);
 
@@ -238,18 +266,64 @@ static void deliver_one(struct thread *thread, const siginfo_t *info, bool force
         siginfo_t segv = {.si_signo = SIGSEGV, .si_code = SI_KERNEL};
         if (signal == SIGSEGV)
             fault_terminate(thread, info, forced, address);
-        deliver_one(thread, &segv, true, thread->cpu->sp, 0);
+        deliver_taken(thread, &segv, true, thread->cpu->sp, 0);
         return;
     }
+    thread->trace.restart = 0;
     thread->mask |= action.mask;
     if (!(action.flags & SA_NODEFER))
         thread->mask |= SIGNAL_BIT(signal);
     thread->mask &= ~UNBLOCKABLE_MASK;
+    if (thread->gdb)
+        gdb_handler_begun(thread);
+}
+
+static void deliver_one(struct thread *thread, const siginfo_t *info, bool forced, uint64_t address, uint64_t esr)
+{
+    siginfo_t taken = *info;
+    if (thread->gdb && !gdb_signal(thread, &taken))
+        return;
+    if (!thread->trace.attached || trace_signal(thread, &taken))
+        deliver_taken(thread, &taken, forced && taken.si_signo == info->si_signo, address, esr);
+}
+
+void signals_deliver_now(struct thread *thread, const siginfo_t *info)
+{
+    deliver_one(thread, info, false, 0, 0);
+}
+
+void signals_take_over(struct thread *thread, const siginfo_t *info)
+{
+    deliver_taken(thread, info, false, 0, 0);
+}
+
+static void catch_signals(struct process *process, bool all)
+{
+    pthread_mutex_lock(&process->lock);
+    process->catch_all = all;
+    for (int signal = 1; signal <= GUEST_SIGNALS; signal++)
+        host_action_for(process, signal);
+    pthread_mutex_unlock(&process->lock);
+}
+
+void signals_catch_all(struct process *process) { catch_signals(process, true); }
+
+void signals_catch_handled(struct process *process) { catch_signals(process, false); }
+
+void signals_restart(struct thread *thread)
+{
+    if (!thread->trace.restart)
+        return;
+    thread->trace.restart = 0;
+    thread->cpu->cpu.pc -= 4;
+    thread->cpu->x[0] = thread->trace.first_argument;
 }
 
 void signals_deliver(struct thread *thread)
 {
     while (__atomic_exchange_n(&thread->pending, 0, __ATOMIC_SEQ_CST)) {
+        if (thread->trace.asked)
+            trace_answer(thread);
         for (int i = 0; i < SYNCHRONOUS_SIGNALS; i++) {
             if (!(__atomic_load_n(&thread->sync_queued, __ATOMIC_SEQ_CST) & 1u << i) ||
                 (thread->mask & SIGNAL_BIT(synchronous[i])))
@@ -267,6 +341,7 @@ void signals_deliver(struct thread *thread)
         signals_set_host_mask(signals_host_mask(thread->mask));
     }
     signals_end_wait(thread);
+    signals_restart(thread);
 }
 
 void signals_force(struct thread *thread, int signal, int code, uint64_t address, uint64_t esr)
@@ -295,11 +370,36 @@ int64_t signals_set_mask(struct thread *thread, uint64_t mask)
     return 0;
 }
 
-void signals_begin_wait(struct thread *thread, uint64_t mask)
+uint64_t signals_pending_here(const struct thread *thread)
+{
+    uint32_t queued = __atomic_load_n(&thread->sync_queued, __ATOMIC_SEQ_CST);
+    uint64_t set = 0;
+    for (int i = 0; i < SYNCHRONOUS_SIGNALS; i++)
+        set |= queued >> i & 1 ? SIGNAL_BIT(synchronous[i]) : 0;
+    return set;
+}
+
+int signals_take(struct thread *thread, uint64_t set, siginfo_t *info)
+{
+    for (int i = 0; i < SYNCHRONOUS_SIGNALS; i++) {
+        if ((__atomic_load_n(&thread->sync_queued, __ATOMIC_SEQ_CST) & 1u << i) && (set & SIGNAL_BIT(synchronous[i]))) {
+            *info = thread->sync_info[i];
+            __atomic_and_fetch(&thread->sync_queued, ~(1u << i), __ATOMIC_SEQ_CST);
+            return synchronous[i];
+        }
+    }
+    return 0;
+}
+
+int64_t signals_begin_wait(struct thread *thread, uint64_t mask)
 {
     thread->saved_mask = thread->mask;
     thread->mask = mask & ~UNBLOCKABLE_MASK;
     thread->restore_mask = true;
+    if (!(signals_pending_here(thread) & ~thread->mask))
+        return 0;
+    set_pending(thread);
+    return -EINTR;
 }
 
 void signals_end_wait(struct thread *thread)

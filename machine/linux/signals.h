@@ -11,6 +11,8 @@
 #ifndef DRAGOMAN_MACHINE_LINUX_SIGNALS_H
 #define DRAGOMAN_MACHINE_LINUX_SIGNALS_H
 
+#include <ucontext.h>
+
 #include "machine/linux/process.h"
 
 #define SIGNAL_BIT(n) (UINT64_C(1) << ((n) - 1))
@@ -25,15 +27,34 @@ void signals_retake(struct process *process);
 
 /** Delivers what is pending and not blocked: afterwards the guest's registers may be those of a handler's start. */
 void signals_deliver(struct thread *thread);
+/** Delivers this one, which has not been queued; signals_take_over() without asking a tracer, who knows it. */
+void signals_deliver_now(struct thread *thread, const siginfo_t *info);
+void signals_take_over(struct thread *thread, const siginfo_t *info);
+/** For traced threads: a call that was interrupted by what needed no handler begins again; natively the kernel sees to that. */
+void signals_restart(struct thread *thread);
+/** From a signal handler of the thread: makes it come to signals_deliver(). */
+void signals_wake(struct thread *thread, ucontext_t *uc);
+/** From now on every signal comes to signals_deliver(), whatever its action: a tracer wants to see it. */
+void signals_catch_all(struct process *process);
+/** … and no longer. */
+void signals_catch_handled(struct process *process);
 /** Delivers a fault of the guest instruction at cpu->pc; it cannot be blocked. `address` is what it accessed. */
 void signals_force(struct thread *thread, int signal, int code, uint64_t address, uint64_t esr);
 
 /** Replaces the guest's mask. 0, or -RESULT_RESTART when a signal has to be delivered under the old mask first. */
 int64_t signals_set_mask(struct thread *thread, uint64_t mask);
-/** For calls that wait with another mask: the frame of a signal delivered now restores the mask of before. */
-void signals_begin_wait(struct thread *thread, uint64_t mask);
+/**
+ * For calls that wait with another mask: the frame of a signal delivered now restores the mask of before. 0, or -EINTR: a
+ * signal that the mask lets through is there already, and the call ends so.
+ */
+int64_t signals_begin_wait(struct thread *thread, uint64_t mask);
 /** Back from such a call without a signal: the mask of before is in force again. */
 void signals_end_wait(struct thread *thread);
+
+/** Signals of the synchronous kind that were sent, and that the host therefore does not keep: they are pending here. */
+uint64_t signals_pending_here(const struct thread *thread);
+/** Takes one of those that are in `set`; 0 if there is none. */
+int signals_take(struct thread *thread, uint64_t set, siginfo_t *info);
 
 /** Host mask for a guest mask. */
 uint64_t signals_host_mask(uint64_t guest_mask);

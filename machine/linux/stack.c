@@ -100,6 +100,7 @@ bool stack_create(struct process *process, const struct program_image *image, ch
     at = (uint64_t)stpcpy((char *)at, process->exe_path) + 1;
 
     const uint64_t auxv[][2] = {
+        {AT_SYSINFO_EHDR, process->vdso},
         {AT_PHDR, image->headers},
         {AT_PHENT, sizeof(Elf64_Phdr)},
         {AT_PHNUM, image->nheaders},

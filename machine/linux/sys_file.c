@@ -188,8 +188,7 @@ static int64_t wait_begin(struct thread *thread, uint64_t address, uint64_t size
         return -EFAULT;
     *storage = signals_host_mask(mask);
     *host = (uint64_t)storage;
-    signals_begin_wait(thread, mask);
-    return 0;
+    return signals_begin_wait(thread, mask);
 }
 
 /** When the wait was interrupted, the signal is delivered under the mask of the wait; else that is over. */

@@ -2,6 +2,7 @@
 /* Memory and System V IPC. */
 #include <errno.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/sem.h>
 #include <sys/syscall.h>
 
@@ -9,12 +10,14 @@
 #include "machine/linux/process.h"
 #include "machine/linux/syscall.h"
 
-#define GUEST_PROT_BITS (0x7u | 0x10u) /* READ, WRITE, EXEC, and arm64's PROT_BTI, which changes nothing here */
+#define GUEST_PROT_BITS 0x7u           /* READ, WRITE, EXEC */
 #define GUEST_PROT_GROWS 0x03000000u   /* PROT_GROWSDOWN, PROT_GROWSUP: no mapping here grows */
 
-static bool prot_is_valid(uint64_t prot)
+/** The bits that a kernel for this CPU knows. */
+static uint64_t prot_bits(const struct thread *thread)
 {
-    return (prot & ~(uint64_t)GUEST_PROT_BITS) == 0;
+    bool bti = thread->cpu->features >> A64_FEAT_BTI & 1;
+    return GUEST_PROT_BITS | (bti ? GUEST_PROT_BTI : 0);
 }
 
 int64_t sys_brk(struct thread *thread, const uint64_t a[6])
@@ -27,9 +30,8 @@ int64_t sys_brk(struct thread *thread, const uint64_t a[6])
 
 int64_t sys_mmap(struct thread *thread, const uint64_t a[6])
 {
-    if (!prot_is_valid(a[2]))
-        return -EINVAL;
-    return memory_map(&thread->process->memory, a[0], a[1], (int)a[2] & 7, (int)a[3], (int)a[4], a[5], MAPPING_PLAIN);
+    /* Unlike mprotect, mmap does not look at bits that it does not know. */
+    return memory_map(&thread->process->memory, a[0], a[1], (int)(a[2] & prot_bits(thread)), (int)a[3], (int)a[4], a[5], MAPPING_PLAIN);
 }
 
 int64_t sys_munmap(struct thread *thread, const uint64_t a[6])
@@ -39,9 +41,9 @@ int64_t sys_munmap(struct thread *thread, const uint64_t a[6])
 
 int64_t sys_mprotect(struct thread *thread, const uint64_t a[6])
 {
-    if (!prot_is_valid(a[2] & ~(uint64_t)GUEST_PROT_GROWS))
+    if (a[2] & ~(prot_bits(thread) | GUEST_PROT_GROWS))
         return -EINVAL;
-    return memory_protect(&thread->process->memory, a[0], a[1], (int)a[2] & 7);
+    return memory_protect(&thread->process->memory, a[0], a[1], (int)(a[2] & prot_bits(thread)));
 }
 
 int64_t sys_mremap(struct thread *thread, const uint64_t a[6])
@@ -52,6 +54,27 @@ int64_t sys_mremap(struct thread *thread, const uint64_t a[6])
 int64_t sys_madvise(struct thread *thread, const uint64_t a[6])
 {
     return memory_advise(&thread->process->memory, a[0], a[1], (int)a[2]);
+}
+
+int64_t sys_remap_file_pages(struct thread *thread, const uint64_t a[6])
+{
+    return memory_remap_file(&thread->process->memory, a[0], a[1], a[2], a[3], a[4]);
+}
+
+int64_t sys_mseal(struct thread *thread, const uint64_t a[6])
+{
+    return a[2] ? -EINVAL : memory_seal(&thread->process->memory, a[0], a[1]);
+}
+
+int64_t sys_process_madvise(struct thread *thread, const uint64_t a[6])
+{
+    /* What takes contents away would pass by the translations of the guest's code (Linux 6.13 has it for oneself). */
+    static const int harmless[] = {MADV_COLD, MADV_PAGEOUT, MADV_WILLNEED, 25 /* MADV_COLLAPSE */};
+    for (size_t i = 0; i < sizeof harmless / sizeof harmless[0]; i++) {
+        if ((int)a[3] == harmless[i])
+            return host_syscall(thread, SYS_process_madvise, a);
+    }
+    return -EINVAL;
 }
 
 int64_t sys_shmat(struct thread *thread, const uint64_t a[6])

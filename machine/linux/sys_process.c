@@ -4,6 +4,7 @@
 #include <linux/prctl.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/personality.h>
 #include <sys/resource.h>
 #include <sys/syscall.h>
 #include <sys/utsname.h>
@@ -25,6 +26,23 @@ int64_t sys_uname(struct thread *thread, const uint64_t a[6])
     if (release)
         snprintf(name.release, sizeof name.release, "%s", release);
     return guest_write(a[0], &name, sizeof name) ? 0 : -EFAULT;
+}
+
+/** PER_LINUX32 is refused as by a kernel whose CPUs lack AArch32; the host must not make what dragoman maps executable. */
+int64_t sys_personality(struct thread *thread, const uint64_t a[6])
+{
+    const uint64_t kept = READ_IMPLIES_EXEC;
+    struct process *process = thread->process;
+    uint64_t wanted = a[0] & UINT32_MAX;
+    if ((wanted & PER_MASK) == PER_LINUX32 && wanted != UINT32_MAX)
+        return -EINVAL;
+    int64_t result = HOST_SYSCALL(thread, SYS_personality, wanted == UINT32_MAX ? wanted : wanted & ~kept);
+    if (result < 0)
+        return result;
+    result |= (int64_t)process->kept_persona;
+    if (wanted != UINT32_MAX)
+        process->kept_persona = wanted & kept;
+    return result;
 }
 
 /** Limits on address space would hit dragoman's own memory: they are only remembered. */

@@ -67,11 +67,38 @@ int64_t sys_rt_sigsuspend(struct thread *thread, const uint64_t a[6])
     if (!guest_read(&mask, a[0], sizeof mask))
         return -EFAULT;
     uint64_t host = signals_host_mask(mask);
-    signals_begin_wait(thread, mask);
-    int64_t result = HOST_SYSCALL(thread, SYS_rt_sigsuspend, (uint64_t)&host, 8);
+    int64_t result = signals_begin_wait(thread, mask);
+    if (result == 0)
+        result = HOST_SYSCALL(thread, SYS_rt_sigsuspend, (uint64_t)&host, 8);
     if (result != -EINTR)
         signals_end_wait(thread);
     return result;
+}
+
+int64_t sys_rt_sigpending(struct thread *thread, const uint64_t a[6])
+{
+    uint64_t set;
+    if (a[1] > sizeof set)
+        return -EINVAL;
+    int64_t result = HOST_SYSCALL(thread, SYS_rt_sigpending, (uint64_t)&set, sizeof set);
+    if (result < 0)
+        return result;
+    set |= signals_pending_here(thread) & thread->mask;
+    return guest_write(a[0], &set, a[1]) ? 0 : -EFAULT;
+}
+
+int64_t sys_rt_sigtimedwait(struct thread *thread, const uint64_t a[6])
+{
+    uint64_t set;
+    siginfo_t info;
+    if (a[3] != 8)
+        return -EINVAL;
+    if (!guest_read(&set, a[0], sizeof set))
+        return -EFAULT;
+    int signal = signals_take(thread, set, &info);
+    if (!signal)
+        return HOST_SYSCALL(thread, SYS_rt_sigtimedwait, a[0], a[1], a[2], 8);
+    return a[1] && !guest_write(a[1], &info, sizeof info) ? -EFAULT : signal;
 }
 
 int64_t sys_sigaltstack(struct thread *thread, const uint64_t a[6])

@@ -9,12 +9,13 @@
 #include "machine/linux/guest_access.h"
 #include "machine/linux/path.h"
 #include "machine/linux/process.h"
+#include "machine/linux/signals.h"
 
 /* The host's numbers, where its headers are newer than the calls' names. */
 #define PASS(number, name, kinds) [number] = {#name, kinds, NULL, SYS_##name},
 #define PASS_AS(number, name, host, kinds) [number] = {#name, kinds, NULL, host},
 #define OWN(number, name, kinds) [number] = {#name, kinds, sys_##name, -1},
-#define NONE(number, name, kinds) [number] = {#name, kinds, NULL, -1},
+#define NONE(number, name, kinds, reason) [number] = {#name, kinds, NULL, -1},
 static const struct syscall_row rows[] = {
 #include "machine/linux/syscalls.inc"
 };
@@ -37,11 +38,31 @@ static int64_t pass(struct thread *thread, const struct syscall_row *row, const 
     return host_syscall(thread, row->host, host);
 }
 
+/** -d unimp: a call that is refused is told of once, by number and arguments. */
+static void report_refused(struct thread *thread, const struct syscall_row *row, const uint64_t a[6])
+{
+    struct process *process = thread->process;
+    unsigned number = (unsigned)thread->cpu->x[8];
+    char line[512];
+    if (number < 64 * sizeof process->refused / sizeof process->refused[0]) {
+        uint64_t bit = UINT64_C(1) << number % 64;
+        if (__atomic_fetch_or(&process->refused[number / 64], bit, __ATOMIC_RELAXED) & bit)
+            return;
+    }
+    size_t used = strace_format_call(line, sizeof line, thread->tid, number, row, a);
+    fprintf(process->options->engine.log_file, "%.*s: system call %u is refused (ENOSYS)\n", (int)used, line, number);
+    fflush(process->options->engine.log_file);
+}
+
 static int64_t dispatch(struct thread *thread, const struct syscall_row *row, const uint64_t a[6])
 {
     if (row->function)
         return row->function(thread, a);
-    return row->host < 0 ? -ENOSYS : pass(thread, row, a);
+    if (row->host >= 0)
+        return pass(thread, row, a);
+    if (thread->process->options->engine.log & LOG_UNIMP)
+        report_refused(thread, row, a);
+    return -ENOSYS;
 }
 
 /** One write for the whole line, so that those of several threads do not mix. */
@@ -72,16 +93,46 @@ static int64_t dispatch_traced(struct thread *thread, unsigned number, const str
     return result;
 }
 
-void syscall_run(struct thread *thread)
+static int64_t run(struct thread *thread, uint64_t number)
 {
     static const struct syscall_row unknown = {"", "xxxxxx", NULL, -1};
-    struct a64_cpu *cpu = thread->cpu;
-    uint64_t number = cpu->x[8] & UINT32_MAX;
     const struct syscall_row *row = number < sizeof rows / sizeof rows[0] && rows[number].name ? &rows[number] : &unknown;
     uint64_t a[6];
-    memcpy(a, cpu->x, sizeof a);
-    int64_t result = thread->process->options->strace ? dispatch_traced(thread, (unsigned)number, row, a)
-                                                      : dispatch(thread, row, a);
+    memcpy(a, thread->cpu->x, sizeof a);
+    return thread->process->options->strace ? dispatch_traced(thread, (unsigned)number, row, a) : dispatch(thread, row, a);
+}
+
+/** With the stops that a tracer may want. */
+static void run_under_tracer(struct thread *thread)
+{
+    struct a64_cpu *cpu = thread->cpu;
+    struct trace *trace = &thread->trace;
+    pid_t tid = thread->tid;
+    if (trace_entry(thread)) {
+        int64_t result = run(thread, (uint32_t)trace->number);
+        if (thread->tid != tid || thread->exiting) { /* fork's child does not come out of the call */
+            cpu->x[0] = thread->exiting ? cpu->x[0] : (uint64_t)result;
+            return;
+        }
+        trace->restart = result == -RESULT_RESTART || (result == -EINTR && __atomic_load_n(&thread->pending, __ATOMIC_RELAXED));
+        if (result != -RESULT_NONE)
+            cpu->x[0] = (uint64_t)result;
+        trace_exit(thread);
+        if (result == -RESULT_RESTART)
+            signals_restart(thread);
+        return;
+    }
+    trace_exit(thread);
+}
+
+void syscall_run(struct thread *thread)
+{
+    struct a64_cpu *cpu = thread->cpu;
+    if (trace_is_on(&thread->trace)) {
+        run_under_tracer(thread);
+        return;
+    }
+    int64_t result = run(thread, cpu->x[8] & UINT32_MAX);
     if (result == -RESULT_RESTART)
         cpu->cpu.pc -= 4; /* the SVC again, after the signal */
     else if (result != -RESULT_NONE)

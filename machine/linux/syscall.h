@@ -36,7 +36,7 @@ size_t strace_format_result(char *line, size_t size, const struct syscall_row *r
 #define PASS(number, name, kinds)
 #define PASS_AS(number, name, host, kinds)
 #define OWN(number, name, kinds) syscall_function sys_##name;
-#define NONE(number, name, kinds)
+#define NONE(number, name, kinds, reason)
 #include "machine/linux/syscalls.inc"
 #undef PASS
 #undef PASS_AS

@@ -14,7 +14,9 @@
 #include <unistd.h>
 
 #include "machine/linux/fault.h"
+#include "machine/linux/gdb_linux.h"
 #include "machine/linux/guest_access.h"
+#include "machine/linux/perf_map.h"
 #include "machine/linux/signals.h"
 #include "machine/linux/stack.h"
 #include "machine/linux/syscall.h"
@@ -55,6 +57,11 @@ static struct thread *thread_new(struct process *process)
         free(thread);
         return NULL;
     }
+    if (process->gdb && !gdb_thread_new(thread)) {
+        engine_cpu_free(&thread->cpu->cpu);
+        free(thread);
+        return NULL;
+    }
     a64_cpu_reset(thread->cpu, process->options->cpu.features);
     thread->cpu->midr_el1 = process->options->cpu.midr;
     return thread;
@@ -63,12 +70,15 @@ static struct thread *thread_new(struct process *process)
 static void thread_free(struct thread *thread)
 {
     engine_cpu_free(&thread->cpu->cpu);
+    gdb_thread_free(thread);
     free(thread);
 }
 
 static void thread_register(struct thread *thread)
 {
     struct process *process = thread->process;
+    if (thread->gdb)
+        thread->gdb->tid = thread->tid;
     pthread_mutex_lock(&process->lock);
     thread->next = process->threads;
     process->threads = thread;
@@ -161,6 +171,8 @@ static void clear_tid(struct thread *thread)
 
 static void thread_end(struct thread *thread)
 {
+    if (thread->gdb)
+        gdb_thread_end(thread);
     if (thread->vfork_child || !thread_unregister(thread))
         process_exit(thread, thread->exit_status);
     bool leader = thread->leader;
@@ -183,8 +195,17 @@ static void thread_end(struct thread *thread)
 void thread_loop(struct thread *thread)
 {
     while (!thread->exiting) {
-        enum cpu_trap trap = engine_run(&thread->cpu->cpu);
-        if (trap == TRAP_SYSCALL)
+        if (thread->trace.attached && thread->trace.resume == TRACE_STEP) {
+            trace_step(thread);
+            if (__atomic_load_n(&thread->pending, __ATOMIC_RELAXED) && !thread->exiting)
+                signals_deliver(thread);
+            continue;
+        }
+        enum cpu_trap trap = thread->gdb ? gdb_run(thread) : engine_run(&thread->cpu->cpu);
+        a64_cpu_clear_monitor(thread->cpu);
+        if (trap == TRAP_SYSCALL && thread->gdb)
+            gdb_syscall(thread);
+        else if (trap == TRAP_SYSCALL)
             syscall_run(thread);
         else if (trap != TRAP_INTERRUPT)
             fault_trap(thread, trap);
@@ -198,6 +219,8 @@ void thread_loop(struct thread *thread)
 
 struct thread_start {
     struct thread *thread;
+    struct trace trace; /* of the creator */
+    bool traced;
     uint64_t flags, parent_tid, child_tid;
     sem_t ready;
     bool failed;
@@ -224,9 +247,12 @@ static void *thread_main(void *opaque)
     if (start->flags & CLONE_CHILD_CLEARTID)
         thread->clear_child_tid = start->child_tid;
     uint64_t mask = signals_host_mask(thread->mask);
+    const struct trace trace = start->trace;
+    bool traced = start->traced;
     start->thread = (struct thread *)(intptr_t)thread->tid;
     sem_post(&start->ready);
     signals_set_host_mask(mask);
+    trace_start_child(thread, &trace, traced);
     thread_loop(thread);
     return NULL;
 }
@@ -247,7 +273,8 @@ static int64_t clone_thread(struct thread *parent, uint64_t flags, uint64_t stac
         thread->cpu->tpidr_el0 = tls;
     thread->mask = parent->mask;
 
-    struct thread_start start = {.thread = thread, .flags = flags, .parent_tid = parent_tid, .child_tid = child_tid};
+    struct thread_start start = {.thread = thread, .flags = flags, .parent_tid = parent_tid, .child_tid = child_tid,
+                                 .trace = parent->trace, .traced = trace_follows(parent, flags & ~(uint64_t)CSIGNAL)};
     sem_init(&start.ready, 0, 0);
     pthread_attr_t attributes;
     pthread_attr_init(&attributes);
@@ -288,6 +315,7 @@ static int vfork_main(void *opaque)
     thread->clear_child_tid = start->flags & CLONE_CHILD_CLEARTID ? start->child_tid : 0;
     thread->robust_list = 0;
     signals_set_host_mask(signals_host_mask(thread->mask));
+    trace_start_child(thread, &thread->trace, trace_follows(thread, start->flags));
     thread_loop(thread);
     return 0;
 }
@@ -303,6 +331,7 @@ static int64_t clone_vfork(struct thread *thread, uint64_t flags, uint64_t stack
         struct a64_cpu cpu;
         struct thread thread;
         struct guest_sigaction actions[GUEST_SIGNALS + 1];
+        struct guest_root root; /* that of the process: the child may go elsewhere */
     } *saved = malloc(sizeof *saved);
     char *host_stack = mmap(NULL, VFORK_STACK, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
     int64_t result = -ENOMEM;
@@ -316,6 +345,7 @@ static int64_t clone_vfork(struct thread *thread, uint64_t flags, uint64_t stack
     }
     copy_registers(&saved->cpu, thread->cpu);
     saved->thread = *thread;
+    saved->root = thread->process->root;
     memcpy(saved->actions, thread->process->actions, sizeof saved->actions);
 
     thread->cpu->x[0] = 0;
@@ -331,6 +361,7 @@ static int64_t clone_vfork(struct thread *thread, uint64_t flags, uint64_t stack
     exec_plan_free(thread->exec_plan);
     copy_registers(thread->cpu, &saved->cpu);
     *thread = saved->thread;
+    thread->process->root = saved->root;
     pthread_mutex_lock(&thread->process->lock);
     memcpy(thread->process->actions, saved->actions, sizeof saved->actions);
     pthread_mutex_unlock(&thread->process->lock);
@@ -376,6 +407,7 @@ static void become_child(struct thread *thread, uint64_t flags, uint64_t stack, 
         thread->cpu->sp = stack;
     if (flags & CLONE_SETTLS)
         thread->cpu->tpidr_el0 = tls;
+    trace_start_child(thread, &thread->trace, trace_follows(thread, flags));
 }
 
 static int64_t clone_process(struct thread *thread, uint64_t flags, uint64_t stack, uint64_t parent_tid, uint64_t tls,
@@ -389,6 +421,8 @@ static int64_t clone_process(struct thread *thread, uint64_t flags, uint64_t sta
     }
     fflush(process->options->engine.log_file);
     engine_fork_prepare(process->engine);
+    if (process->perf)
+        perf_map_flush(process->perf);
     pthread_mutex_lock(&process->lock);
     pthread_mutex_lock(&process->memory.lock);
     int64_t pid = host_fork(flags, parent_tid);
@@ -397,6 +431,10 @@ static int64_t clone_process(struct thread *thread, uint64_t flags, uint64_t sta
     if (pid == 0) {
         engine_fork_child(process->engine, &thread->cpu->cpu);
         become_child(thread, flags, stack, tls, child_tid);
+        if (process->gdb)
+            gdb_fork_child(process, thread);
+        if (process->perf)
+            perf_map_fork_child(process->perf, process->engine);
     } else {
         engine_fork_parent(process->engine);
     }

@@ -134,9 +134,23 @@ void random_ram(uint64_t *ram, uint64_t *random)
         random_vector(ram + i, random);
 }
 
+/** Near the border of the two pages; aligned. */
 static uint64_t random_pointer(uint64_t *random)
 {
     return RAM_BASE + RAM_BYTES / 2 - 256 + (next_random(random) & 0x1f0);
+}
+
+/** One time in eight unaligned, which atomic instructions care about: within 16 bytes or across, across the pages; now
+    and then, at either end of the RAM. */
+static uint64_t random_base(uint64_t *random)
+{
+    uint32_t luck = next_random(random);
+    uint64_t unaligned = luck & 7 ? 0 : luck >> 3 & 15;
+    if (!(luck >> 7 & 63))
+        return luck >> 13 & 1 ? RAM_BASE + RAM_BYTES - (luck >> 14 & 31) : RAM_BASE - 16 + (luck >> 14 & 31);
+    if (!(luck >> 7 & 15))
+        return RAM_BASE + RAM_BYTES / 2 - 16 + unaligned;
+    return random_pointer(random) + unaligned;
 }
 
 /** An instruction behind all indirect branches. */
@@ -148,6 +162,26 @@ static unsigned jump_target(const struct sequence *s, uint64_t *random)
     return first + next_random(random) % (s->n + 1 - first);
 }
 
+static bool is_exclusive(uint32_t word)
+{
+    return (word & 0x3f800000) == 0x08000000 && (word & 0x80200000) != 0x00200000;
+}
+
+/** Whether a store-exclusive succeeds through another address than its load-exclusive's, be it by the tag alone, is
+    left open: all have one tag, seldom. */
+static void unify_tags(struct state *state, const struct sequence *s, uint64_t *random)
+{
+    uint64_t tag = one_in(random, 8) ? (uint64_t)next_random(random) << 56 : 0;
+    unsigned i = 0;
+    while (i < s->n && !is_exclusive(s->words[i]))
+        i++;
+    if (i == s->n)
+        return;
+    for (i = 0; i < 6; i++)
+        state->x[i] = state->x[i] << 8 >> 8 | tag;
+    state->sp |= tag;
+}
+
 void random_state(struct state *state, const struct sequence *s, uint64_t *random)
 {
     *state = (struct state){.pc = CODE_BASE};
@@ -156,7 +190,7 @@ void random_state(struct state *state, const struct sequence *s, uint64_t *rando
         state->x[i] = one_in(random, 4) ? random_float(random, bits) : random_integer(random, bits);
     }
     for (unsigned i = 0; i < 6; i++) {
-        state->x[i] = random_pointer(random) - (i == COPY_REGISTER ? 1024 : 0);
+        state->x[i] = i == COPY_REGISTER ? random_pointer(random) - 1024 : random_base(random);
         if (one_in(random, 32))
             state->x[i] |= (uint64_t)next_random(random) << 56; /* a tag */
     }
@@ -166,7 +200,8 @@ void random_state(struct state *state, const struct sequence *s, uint64_t *rando
     state->x[FPSR_REGISTER] = next_random(random) & 0x0800009f;
     state->x[JUMP_REGISTER] = CODE_BASE + 4 * (uint64_t)jump_target(s, random);
     state->x[LOOP_REGISTER] = one_in(random, 2) ? 1 : 2 + next_random(random) % 3;
-    state->sp = random_pointer(random);
+    state->sp = random_pointer(random) + (one_in(random, 64) ? 8 : 0);
+    unify_tags(state, s, random);
     state->tpidr = next_random64(random);
     for (unsigned i = 0; i < 32; i++)
         random_vector(state->v[i], random);
@@ -236,14 +271,20 @@ bool is_unpredictable(uint32_t word)
     return false;
 }
 
+static bool is_reserved(unsigned number)
+{
+    return number == FPCR_REGISTER || number == FPSR_REGISTER || number == JUMP_REGISTER || number == LOOP_REGISTER;
+}
+
 static bool uses_reserved_register(const struct a64_row *row, uint32_t word)
 {
     struct a64_encoding e;
+    if ((word & 0xbfa07c00) == 0x08207c00 && (is_reserved(field(word, 0) + 1) || is_reserved(field(word, 16) + 1)))
+        return true; /* CASP has a pair of each */
     a64_parse_pattern(row->pattern, &e);
     for (unsigned i = 0; i < e.nfields; i++) {
         unsigned number = field(word, e.fields[i].shift);
-        if (e.fields[i].name[0] == 'R' && e.fields[i].width == 5 &&
-            (number == FPCR_REGISTER || number == FPSR_REGISTER || number == JUMP_REGISTER || number == LOOP_REGISTER))
+        if (e.fields[i].name[0] == 'R' && e.fields[i].width == 5 && is_reserved(number))
             return true;
     }
     return false;
@@ -290,6 +331,8 @@ static uint32_t aim(uint32_t word, uint64_t *random)
         word &= ~(15u << 12);
     if (luck & 0x30000) /* data where the other instructions have theirs */
         word = with_field(word, 0, 6 + (luck >> 18) % 5);
+    if (!(luck >> 24 & 15)) /* the register that the address is in */
+        word = with_field(word, 0, field(word, 5));
     return word;
 }
 
@@ -347,16 +390,48 @@ static bool is_sociable(const struct a64_row *row)
            row_is_usable(row);
 }
 
-/** For the company of a row under test: half of it is integer data processing, a quarter loads and stores. */
-static const struct a64_row *random_row(uint64_t *random)
+/** Rows through which instructions have to do with each other: those that set and use flags, and what is between
+    floating-point instructions and FPCR and FPSR. */
+static const struct a64_row *random_link(uint64_t *random)
 {
-    unsigned kind = next_random(random) & 3;
+    /* clang-format off */
+    static const char *const links[] = {
+        "ADDS_shift", "SUBS_shift", "ADDS_imm", "SUBS_imm", "ANDS_imm", "ADCS", "SBCS", "FCMP_floatcmp", "CSEL",
+        "CSINC", "CSNEG", "CCMP_reg", "CCMN_imm", "ADC", "SBC", "B_cond", "B_cond", "B_cond", "CFINV",
+        "FCSEL_floatsel", "FCCMP_floatccmp", "MRS_NZCV", "MSR_NZCV", "MSR_FPCR", "MSR_FPCR", "MRS_FPSR", "MSR_FPSR",
+        "FADD_floatdp2", "FMUL_asimdsame", "FMADD_floatdp3",
+    };
+    /* clang-format on */
+    const char *name = PICK(links, random);
+    for (size_t i = 0; i < a64_row_count; i++)
+        if (strcmp(a64_rows[i].name, name) == 0)
+            return &a64_rows[i];
+    return NULL;
+}
+
+/** Of the floating-point and vector data processing. */
+static bool is_vector_row(const struct a64_row *row)
+{
+    struct a64_encoding e;
+    a64_parse_pattern(row->pattern, &e);
+    return (e.value & 0x0e000000) == 0x0e000000;
+}
+
+/** For the company of a row under test: half of it is integer data processing, a quarter loads and stores; in that of a
+    floating-point or vector instruction, half are such ones. */
+static const struct a64_row *random_row(bool vectors, uint64_t *random)
+{
+    unsigned kind = vectors && one_in(random, 2) ? 4 : next_random(random) & 3;
+    const struct a64_row *row = one_in(random, 6) ? random_link(random) : NULL;
+    if (row && is_sociable(row))
+        return row;
     for (;;) {
-        const struct a64_row *row = &a64_rows[next_random(random) % a64_row_count];
+        row = &a64_rows[next_random(random) % a64_row_count];
         struct a64_encoding e;
         a64_parse_pattern(row->pattern, &e);
         bool integer = (e.value & 0x1c000000) == 0x10000000 || (e.value & 0x0e000000) == 0x0a000000;
-        if (is_sociable(row) && (kind == 3 || (kind == 2 ? is_memory(e.value) : integer)))
+        bool fits = kind == 4 ? is_vector_row(row) : kind == 3 ? true : kind == 2 ? is_memory(e.value) : integer;
+        if (fits && is_sociable(row))
             return row;
     }
 }
@@ -371,19 +446,17 @@ static uint32_t exclusive_load(uint32_t store, uint64_t *random)
     return is_unpredictable(load) ? with_field(load, 0, 13) : load;
 }
 
-static bool is_exclusive(uint32_t word)
-{
-    return (word & 0x3f800000) == 0x08000000 && (word & 0x80200000) != 0x00200000;
-}
-
 /** Exclusives of another size, or that are no pair where the others are: whether such a store succeeds is left open.
- */
+    So it is behind a YIELD, WFE or WFI. */
 static void unmix_exclusives(struct sequence *s, unsigned subject)
 {
-    const uint32_t kind = 0xc0200000;
+    const uint32_t kind = 0xc0200000, yield = 0xd503203f, wfe = 0xd503205f, wfi = 0xd503207f;
     uint32_t model = s->words[subject];
     for (unsigned i = 0; i < s->n && !is_exclusive(model); i++)
         model = s->words[i];
+    for (unsigned i = 0; i < s->n && is_exclusive(model); i++)
+        if (s->words[i] == yield || s->words[i] == wfe || s->words[i] == wfi)
+            s->words[i] = NOP;
     for (unsigned i = 0; i < s->n; i++)
         if (is_exclusive(s->words[i]) && (s->words[i] & kind) != (model & kind))
             s->words[i] = NOP;
@@ -424,8 +497,8 @@ static void complete_copy(struct sequence *s, unsigned subject, uint64_t *random
     if (subject > s->n - 3)
         subject = s->n - 3;
     for (unsigned i = 0; i < subject; i++)
-        if (is_branch(s->words[i]))
-            s->words[i] = NOP;
+        if (is_branch(s->words[i]) || (forward && field(s->words[i], 0) == COPY_REGISTER))
+            s->words[i] = NOP; /* a forward copy's areas must stay apart */
     word = with_field(word, 0, forward && !set ? COPY_REGISTER : luck & 1);
     word = with_field(word, 16, set ? 6 + (luck >> 1) % 5 : 2 + (luck >> 1 & 1));
     word = with_field(word, 5, 20 + (luck >> 8 & 3)) & ~(3u << stage);
@@ -446,8 +519,9 @@ void random_sequence(struct sequence *s, const struct a64_row *row, unsigned len
     uint32_t luck = next_random(random) & 7;
     s->n = length ? length : luck < 3 ? 1 : 2 + next_random(random) % (luck < 6 ? 4 : BODY_MAX - 1);
     unsigned subject = next_random(random) % s->n;
+    bool vectors = is_vector_row(row);
     for (unsigned i = 0; i < s->n; i++)
-        s->words[i] = random_word(i == subject ? row : random_row(random), i, s->n, random);
+        s->words[i] = random_word(i == subject ? row : random_row(vectors, random), i, s->n, random);
     uint32_t word = s->words[subject];
     if (is_exclusive(word) && !(word & 1u << 22) && subject > 0 && !one_in(random, 4))
         s->words[subject - 1] = exclusive_load(word, random);

@@ -3,10 +3,10 @@
  * Random A64 programs: 1 to 20 instructions drawn from the decode table, in a loop that runs one to four times, and
  * states to start them in. Everything is a function of a seed.
  *
- * Register conventions keep programs from wandering off: X0..X5 and SP point into RAM, X4 farther down than
- * the others, X20..X23 are small (index registers), X24 and X25 hold valid values for FPCR and FPSR, X27 the address of
- * a later instruction (indirect branches), X28 counts the loop. No instruction writes X24, X25, X27, X28. All branches
- * lead forward.
+ * Register conventions keep programs from wandering off: X0..X5 and SP point into RAM, now and then at its ends or
+ * unaligned, X4 farther down than the others, X20..X23 are small (index registers), X24 and X25 hold valid values for
+ * FPCR and FPSR, X27 the address of a later instruction (indirect branches), X28 counts the loop. No instruction writes
+ * X24, X25, X27, X28. All branches lead forward.
  */
 #ifndef DRAGOMAN_TESTS_RANDOM_GENERATE_H
 #define DRAGOMAN_TESTS_RANDOM_GENERATE_H

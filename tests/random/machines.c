@@ -48,6 +48,8 @@ static bool create_machine(struct machines *m, unsigned number, char error[256])
     options.verify = true;
     options.regions = number == REGIONS || number == INTERPRETER;
     options.hot = 2;
+    options.trap_invalid = number == REGIONS;
+    options.invalid_traps_max = UINT32_MAX;
     if (number == REFERENCE) {
         options.builder = (struct builder_options){0};
         options.backend = (struct backend_options){0};
@@ -90,6 +92,8 @@ static void handle_faults(void)
     sigaltstack(&alternative, NULL);
     sigaction(SIGSEGV, &action, NULL);
     sigaction(SIGBUS, &action, NULL);
+    sigaction(SIGFPE, &action, NULL);
+    sigaction(SIGTRAP, &action, NULL);
 }
 
 bool machines_create(struct machines *m, const uint64_t *initial_ram, char error[256])

@@ -21,6 +21,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "tests/random/coverage.h"
 #include "tests/random/generate.h"
 #include "tests/random/known.h"
 #include "tests/random/machines.h"
@@ -32,6 +33,7 @@ struct options {
     double seconds;
     unsigned length, failures;
     const char *rows, *emulator;
+    bool coverage; /* of each row, in the summary */
 };
 
 struct trial { /* a sequence in one state */
@@ -58,6 +60,7 @@ struct session {
     csh capstone;
     const struct a64_row **rows;
     unsigned nrows, *failed; /* by row */
+    struct coverage coverage;
     uint64_t initial_ram[RAM_BYTES / 8];
     struct outcome results[STATES_MAX][MACHINES], wanted[STATES_MAX];
     uint64_t cases, runs, compared[AUTHORITIES], deaths, failures;
@@ -83,20 +86,35 @@ static bool same_outcome(const struct outcome *a, const struct outcome *b, bool 
            (a->nchanges == b->nchanges && memcmp(a->changes, b->changes, a->nchanges * sizeof a->changes[0]) == 0);
 }
 
-/** The machines that did not do what is wanted, bit by bit. */
-static unsigned disagreeing(const struct outcome results[MACHINES], const struct outcome *wanted, bool foreign)
-{
-    unsigned mask = 0;
-    for (unsigned i = 0; i < MACHINES; i++)
-        mask |= (unsigned)!same_outcome(&results[i], wanted, foreign) << i;
-    return mask;
-}
-
 /** The instruction that ended the run, 0 if that is not one of the sequence. */
 static uint32_t last_word(const struct sequence *s, const struct outcome *outcome)
 {
     uint64_t index = (outcome->state.pc - CODE_BASE) / 4;
     return index < s->n ? s->words[index] : 0;
+}
+
+static bool is_exclusive(uint32_t word, bool load)
+{
+    return (word & 0x3fc00000) == (load ? 0x08400000 : 0x08000000) && (word & 0x80200000) != 0x00200000;
+}
+
+/** A store-exclusive faults, being unaligned or of memory that can only be read: a load-exclusive that is translated
+    with its store as one atomic operation faults for it. */
+static bool faulted_early(const struct sequence *s, const struct outcome *got, const struct outcome *wanted)
+{
+    return is_fault(got->state.signal) && is_fault(wanted->state.signal) && is_exclusive(last_word(s, got), true) &&
+           is_exclusive(last_word(s, wanted), false);
+}
+
+/** The machines that did not do what is wanted, bit by bit. */
+static unsigned disagreeing(const struct sequence *s, const struct outcome results[MACHINES],
+                            const struct outcome *wanted, bool foreign)
+{
+    unsigned mask = 0;
+    for (unsigned i = 0; i < MACHINES; i++)
+        if (!same_outcome(&results[i], wanted, foreign) && !faulted_early(s, &results[i], wanted))
+            mask |= 1u << i;
+    return mask;
 }
 
 /** A load of several registers, of which a fault leaves some UNKNOWN. */
@@ -124,6 +142,8 @@ static enum authority authority_of(const struct sequence *s, const struct state 
         return ALIGNMENT;
     if (outcome->state.signal == SIGSEGV && (loads_several(word) || is_copy(word)))
         return PARTIAL;
+    if (outcome->state.signal == SIGSEGV && is_exclusive(word, false))
+        return KNOWN_TO_DIFFER; /* where it cannot be done, it may fault or fail */
     return outcome->state.signal == SIGILL && row && row->feature != A64_FEAT_BASE ? LACKING : AUTHORITATIVE;
 }
 
@@ -174,7 +194,7 @@ static void run_all(struct session *session, const struct sequence *s, const str
         session->compared[authority]++;
         if (!foreign[i])
             session->wanted[i] = session->results[i][REFERENCE];
-        mask[i] = disagreeing(session->results[i], &session->wanted[i], foreign[i]);
+        mask[i] = disagreeing(s, session->results[i], &session->wanted[i], foreign[i]);
     }
     session->runs += nstates;
 }
@@ -362,6 +382,8 @@ static void run_case(struct session *session, uint64_t number)
     session->cases++;
     uint64_t deaths = session->deaths;
     run_all(session, &sequence, starts, STATES_MAX, 1, mask, foreign);
+    coverage_add(&session->coverage, &sequence, starts, &session->results[0][REFERENCE], sizeof session->results[0],
+                 STATES_MAX);
     if (deaths != session->deaths && deaths < 10) {
         printf("\nThe emulator died or hung: --seed %" PRIu64 " --rows '%s' --case %" PRIu64 "\n",
                session->options.seed, session->options.rows, number);
@@ -396,6 +418,7 @@ static void summarize(const struct session *session, double seconds)
     for (unsigned i = 0; i < AUTHORITIES; i++)
         if (session->compared[i])
             printf("%9" PRIu64 " %s\n", session->compared[i], authority_names[i]);
+    coverage_print(&session->coverage, session->rows, session->nrows, session->options.coverage);
     if (session->deaths)
         printf("the emulator died or hung %" PRIu64 " times\n", session->deaths);
     printf("%" PRIu64 " sequences failed\n", session->failures);
@@ -408,7 +431,7 @@ static bool choose_rows(struct session *session)
     for (size_t i = 0; session->rows && session->failed && i < a64_row_count; i++)
         if (row_is_usable(&a64_rows[i]) && fnmatch(session->options.rows, a64_rows[i].name, 0) == 0)
             session->rows[session->nrows++] = &a64_rows[i];
-    return session->nrows > 0;
+    return coverage_create(&session->coverage) && session->nrows > 0;
 }
 
 static int run_session(struct session *session)
@@ -441,6 +464,7 @@ static int run_session(struct session *session)
     emulator_stop(&session->emulator);
     summarize(session, now() - start);
     machines_destroy(&session->machines);
+    coverage_destroy(&session->coverage);
     cs_close(&session->capstone);
     if (o->emulator && !session->compared[AUTHORITATIVE]) {
         printf("nothing was compared with the emulator: %s\n", o->emulator);
@@ -458,16 +482,22 @@ static const char usage[] =
     "  --seconds N          stop after so long\n"
     "  --count N            … or after so many sequences\n"
     "  --case N             only this one, as a failure names it\n"
-    "  --failures N         stop after so many (default: never)\n";
+    "  --failures N         stop after so many (default: never)\n"
+    "  --coverage           say at the end how often each row was executed\n";
 
 static bool parse_options(int argc, char **argv, struct options *o)
 {
-    static const struct option options[] = {
-        {"emulator", required_argument, NULL, 'e'}, {"rows", required_argument, NULL, 'r'},
-        {"length", required_argument, NULL, 'l'},   {"seed", required_argument, NULL, 's'},
-        {"seconds", required_argument, NULL, 't'},  {"count", required_argument, NULL, 'n'},
-        {"case", required_argument, NULL, 'c'},     {"failures", required_argument, NULL, 'f'},
-        {"help", no_argument, NULL, 'h'},           {0}};
+    static const struct option options[] = {{"emulator", required_argument, NULL, 'e'},
+                                            {"rows", required_argument, NULL, 'r'},
+                                            {"length", required_argument, NULL, 'l'},
+                                            {"seed", required_argument, NULL, 's'},
+                                            {"seconds", required_argument, NULL, 't'},
+                                            {"count", required_argument, NULL, 'n'},
+                                            {"case", required_argument, NULL, 'c'},
+                                            {"failures", required_argument, NULL, 'f'},
+                                            {"coverage", no_argument, NULL, 'v'},
+                                            {"help", no_argument, NULL, 'h'},
+                                            {0}};
     *o = (struct options){.seed = 1, .count = UINT64_MAX, .rows = "*", .failures = UINT32_MAX};
     for (int c; (c = getopt_long(argc, argv, "", options, NULL)) != -1;)
         switch (c) {
@@ -495,6 +525,9 @@ static bool parse_options(int argc, char **argv, struct options *o)
             break;
         case 'f':
             o->failures = (unsigned)strtoul(optarg, NULL, 0);
+            break;
+        case 'v':
+            o->coverage = true;
             break;
         default:
             return false;

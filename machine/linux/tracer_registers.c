@@ -1,0 +1,173 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Register sets of traced guests: Linux arch/arm64/kernel/ptrace.c, uapi asm/ptrace.h. */
+#include <elf.h>
+#include <errno.h>
+#include <string.h>
+#include <sys/uio.h>
+
+#include "machine/linux/guest_access.h"
+#include "machine/linux/tracer.h"
+
+struct general_registers {
+    uint64_t x[31], sp, pc, pstate;
+};
+
+struct vector_registers {
+    __m128i v[32];
+    uint32_t fpsr, fpcr, reserved[2];
+};
+
+struct debug_registers {
+    uint32_t info, pad;
+    struct {
+        uint64_t address;
+        uint32_t control, pad;
+    } slots[16];
+};
+
+union register_set {
+    struct general_registers general;
+    struct vector_registers vector;
+    struct debug_registers debug;
+    uint64_t thread_pointer;
+    int32_t number;
+    uint64_t masks[2];
+};
+
+#ifndef NT_ARM_PAC_MASK
+#define NT_ARM_PAC_MASK 0x406
+#endif
+#define PSTATE_NZCV 0xf0000000u
+#define PAC_MASK UINT64_C(0x007f000000000000) /* bits 54:48, as of a 48-bit address space */
+#define DEBUG_ARCHITECTURE (6u << 8)          /* Armv8; the number of slots, none, is below it */
+
+/** Size of the set, 0 if there is none of this type. */
+static size_t set_size(const struct a64_cpu *cpu, uint64_t type)
+{
+    switch (type) {
+    case NT_PRSTATUS:
+        return sizeof(struct general_registers);
+    case NT_PRFPREG:
+        return sizeof(struct vector_registers);
+    case NT_ARM_TLS:
+        return sizeof(uint64_t);
+    case NT_ARM_SYSTEM_CALL:
+        return sizeof(int32_t);
+    case NT_ARM_HW_BREAK:
+    case NT_ARM_HW_WATCH:
+        return sizeof(struct debug_registers);
+    case NT_ARM_PAC_MASK:
+        return cpu->features >> A64_FEAT_PAUTH & 1 ? 2 * sizeof(uint64_t) : 0;
+    default:
+        return 0;
+    }
+}
+
+static void get(const struct tracee *t, const struct a64_cpu *cpu, uint64_t type, union register_set *set)
+{
+    memset(set, 0, sizeof *set);
+    switch (type) {
+    case NT_PRSTATUS:
+        memcpy(set->general.x, cpu->x, sizeof set->general.x);
+        set->general.sp = cpu->sp;
+        set->general.pc = cpu->cpu.pc;
+        set->general.pstate = a64_read_nzcv(cpu);
+        break;
+    case NT_PRFPREG:
+        memcpy(set->vector.v, cpu->v, sizeof set->vector.v);
+        set->vector.fpsr = a64_read_fpsr(cpu);
+        set->vector.fpcr = cpu->fpcr;
+        break;
+    case NT_ARM_TLS:
+        set->thread_pointer = cpu->tpidr_el0;
+        break;
+    case NT_ARM_SYSTEM_CALL:
+        set->number = t->copy.number;
+        break;
+    case NT_ARM_PAC_MASK:
+        set->masks[0] = set->masks[1] = PAC_MASK;
+        break;
+    default:
+        set->debug.info = DEBUG_ARCHITECTURE;
+        break;
+    }
+}
+
+static int64_t put(struct tracee *t, struct a64_cpu *cpu, uint64_t type, const union register_set *set)
+{
+    switch (type) {
+    case NT_PRSTATUS:
+        if (set->general.pstate & ~(uint64_t)PSTATE_NZCV & 0x1f) /* EL0 in AArch64 */
+            return -EINVAL;
+        memcpy(cpu->x, set->general.x, sizeof cpu->x);
+        cpu->sp = set->general.sp;
+        cpu->cpu.pc = set->general.pc;
+        a64_write_nzcv(cpu, (uint32_t)set->general.pstate & PSTATE_NZCV);
+        return 0;
+    case NT_PRFPREG:
+        memcpy(cpu->v, set->vector.v, sizeof cpu->v);
+        a64_write_fpcr(cpu, set->vector.fpcr);
+        a64_write_fpsr(cpu, set->vector.fpsr);
+        return 0;
+    case NT_ARM_TLS:
+        cpu->tpidr_el0 = set->thread_pointer;
+        return 0;
+    case NT_ARM_SYSTEM_CALL:
+        t->copy.number = set->number;
+        return 0;
+    case NT_ARM_PAC_MASK:
+        return -EINVAL;
+    default:
+        for (unsigned i = 0; i < 16; i++) {
+            if (set->debug.slots[i].control & 1)
+                return -ENOSPC;
+        }
+        return 0;
+    }
+}
+
+/** Only what belongs to the guest: other threads may write the rest. */
+static bool write_cpu(const struct tracee *t, const struct a64_cpu *cpu)
+{
+    uint64_t at = (uint64_t)t->copy.cpu;
+    const struct {
+        size_t start, end;
+    } parts[] = {
+        {offsetof(struct a64_cpu, cpu.pc), offsetof(struct a64_cpu, cpu.pc) + sizeof cpu->cpu.pc},
+        {offsetof(struct a64_cpu, cpu.mxcsr), offsetof(struct a64_cpu, cpu.mxcsr) + sizeof cpu->cpu.mxcsr},
+        {offsetof(struct a64_cpu, x), offsetof(struct a64_cpu, features)},
+    };
+    for (size_t i = 0; i < sizeof parts / sizeof parts[0]; i++) {
+        if (!tracer_write(t->tid, at + parts[i].start, (const char *)cpu + parts[i].start, parts[i].end - parts[i].start))
+            return false;
+    }
+    return true;
+}
+
+int64_t tracer_register_set(struct tracee *t, uint64_t type, uint64_t vector, bool set)
+{
+    struct a64_cpu cpu;
+    union register_set registers;
+    struct iovec place;
+    if (!guest_read(&place, vector, sizeof place))
+        return -EFAULT;
+    if (!tracer_read(t->tid, (uint64_t)t->copy.cpu, &cpu, sizeof cpu))
+        return -ESRCH;
+    size_t size = set_size(&cpu, type), n = place.iov_len < size ? place.iov_len : size;
+    if (!size || place.iov_len % 4)
+        return -EINVAL;
+    get(t, &cpu, type, &registers);
+    if (set) {
+        if (!guest_read(&registers, (uint64_t)place.iov_base, n))
+            return -EFAULT;
+        int64_t result = put(t, &cpu, type, &registers);
+        if (result < 0)
+            return result;
+        if (!write_cpu(t, &cpu))
+            return -ESRCH;
+    } else if (!guest_write((uint64_t)place.iov_base, &registers, n)) {
+        return -EFAULT;
+    }
+    place.iov_len = n;
+    return guest_write(vector, &place, sizeof place) ? 0 : -EFAULT;
+}
