@@ -9,11 +9,12 @@ import argparse, fnmatch, glob, hashlib, json, math, os, platform, statistics, s
 
 here = os.path.dirname(os.path.abspath(__file__))
 
-GROUPS = {'integer': 'Integer', 'double': 'Scalar double', 'float': 'Vector float', 'program': 'Programs', 'start': 'Start-up'}
+GROUPS = {'integer': 'Integer', 'double': 'Scalar double', 'float': 'Vector float', 'vector': 'Vector integer', 'crypto': 'Cryptography', 'program': 'Programs', 'start': 'Start-up'}
 SOURCES = {
     'integer': ['mixed', 'pointers', 'sorting', 'hashing', 'compression', 'interpreter', 'recursion', 'indirect', 'strings'],
     'double': ['nbody', 'mandelbrot', 'spectral', 'polynomial'],
     'float': ['saxpy', 'matmul', 'stencil'],
+    'vector': ['blend', 'filter', 'sums'],
 }
 
 PYTHON = '''
@@ -59,7 +60,7 @@ class Line:
 def compile_all(folder):
     os.makedirs(folder, exist_ok=True)
     host_major = subprocess.run(['gcc', '-dumpversion'], capture_output=True, text=True).stdout.strip()
-    sources = [(n, '-O3' if g == 'float' else '-O2') for g, names in SOURCES.items() for n in names]
+    sources = [(n, '-O3' if g in ('float', 'vector') else '-O2') for g, names in SOURCES.items() for n in names]
     with open(os.path.join(folder, 'true.c'), 'w') as f:
         f.write('int main(void) { return 0; }\n')
     jobs = [(f'{here}/src/{n}.c', n, level) for n, level in sources] + [(os.path.join(folder, 'true.c'), 'true', '-O2')]
@@ -83,13 +84,15 @@ def collect(folder, data):
     loader = [amd + '/lib64/ld-linux-x86-64.so.2', '--library-path', f'{amd}/lib/x86_64-linux-gnu:{amd}/usr/lib/x86_64-linux-gnu']
     perl_folder = amd + '/usr/lib/x86_64-linux-gnu'
     env = {'PYTHONHOME': amd + '/usr', 'PERL5LIB': f'{perl_folder}/perl-base:{perl_folder}/perl/5.36:{amd}/usr/share/perl/5.36'}
-    sample, part, tiny, big = (f'{folder}/{name}' for name in ('sample', 'part', 'tiny.c', 'big.c'))
+    sample, part, large, tiny, big = (f'{folder}/{name}' for name in ('sample', 'part', 'large', 'tiny.c', 'big.c'))
     with open(sample, 'wb') as out:
         for path in sorted(glob.glob(amd + '/usr/lib/python3.11/*.py')) + [amd + '/usr/bin/python3.11']:
             with open(path, 'rb') as f:
                 out.write(f.read())
     with open(sample, 'rb') as f, open(part, 'wb') as out:
         out.write(f.read(3000000))
+    with open(sample, 'rb') as f, open(large, 'wb') as out:
+        out.write(f.read() * 12)
     with open(tiny, 'w') as f:
         f.write('int f(int a) { return a + 1; }\n')
     with open(big, 'w') as f:
@@ -113,6 +116,11 @@ def collect(folder, data):
     program('program', 'zstd', 'usr/bin/zstd', ['-q', '-8', '--single-thread', '-c', sample])
     program('program', 'gzip', 'bin/gzip', ['-n', '-6', '-c', sample])
     program('program', 'openssl', 'usr/bin/openssl', ['dgst', '-r', '-sha3-256', *[sample] * 3])
+    key = ['-K', '00112233445566778899aabbccddeeff', '-iv', '0123456789abcdef0123456789abcdef', '-in', large, '-out', '/dev/null']
+    program('crypto', 'aes-128-cbc', 'usr/bin/openssl', ['enc', '-aes-128-cbc', *key])
+    program('crypto', 'aes-128-ctr', 'usr/bin/openssl', ['enc', '-aes-128-ctr', *key])
+    program('crypto', 'sha1', 'usr/bin/openssl', ['dgst', '-r', '-sha1', *[sample] * 24])
+    program('crypto', 'sha256', 'usr/bin/openssl', ['dgst', '-r', '-sha256', *[sample] * 24])
     lines.append(Line('program', 'cc1', [cross, '-quiet', '-fno-ident', '-O2', '-o', '-', big], [cc1, '-quiet', '-fno-ident', '-O2', '-o', '-', big], ['-L', arm]))
     lines.append(Line('start', 'true (static)', [folder + '/true-native'], [folder + '/true-guest']))
     program('start', 'true (dynamic)', 'bin/true', [])

@@ -144,6 +144,14 @@ void gdb_server_forget(struct gdb_server *server)
     free(server);
 }
 
+size_t gdb_server_descriptors(const struct gdb_server *server, int fds[3])
+{
+    fds[0] = server->listener;
+    fds[1] = server->event;
+    fds[2] = server->connection;
+    return 3;
+}
+
 void gdb_server_end(struct gdb_server *server)
 {
     if (server->socket_path)

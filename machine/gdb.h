@@ -3,9 +3,9 @@
  * A server for gdb's remote protocol (GDB manual, "Remote Serial Protocol"), all-stop. It knows connections and packets; what
  * is debugged is behind struct gdb_target, which a machine implements.
  *
- * The server runs on a thread of its own (gdb_server_run), and that thread alone calls the target's functions. The machine tells
- * that something has stopped, from any thread, with gdb_server_notify(); the server then asks by take_stop(). Whatever
- * a client sends, nothing worse happens than an error reply or the end of the connection.
+ * The server runs on a thread of its own (gdb_server_run), and that thread alone calls the target's functions. The machine
+ * tells that something has stopped, from any thread, with gdb_server_notify(); the server then asks by take_stop().
+ * Whatever a client sends, nothing worse happens than an error reply or the end of the connection.
  *
  *   gdb.c           the server: connections, when what is debugged runs and when it does not
  *   gdb_packet.c    packets: framing, checksums, acknowledgement, escapes
@@ -118,6 +118,8 @@ struct gdb_server *gdb_server_create(const char *where, const struct gdb_target 
 void gdb_server_run(struct gdb_server *server);
 /** Something has stopped. Any thread. */
 void gdb_server_notify(struct gdb_server *server);
+/** The server's own descriptors, (-1: none) to fds; returns how many. */
+size_t gdb_server_descriptors(const struct gdb_server *server, int fds[3]);
 /** The process is about to end: removes the socket's name. Any thread. */
 void gdb_server_end(struct gdb_server *server);
 /** In a forked child, where the thread is not: closes the descriptors and frees the memory. */

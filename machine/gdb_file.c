@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* vFile packets: the files of the debugged program, for reading. Numbers and structures are those of the GDB manual, "File-I/O". */
+/* vFile packets: the debugged program's files, for reading. Numbers and structures: GDB manual, "File-I/O". */
 #include <errno.h>
 #include <limits.h>
 #include <stdio.h>

@@ -441,7 +441,7 @@ static const struct option_row {
 } option_rows[] = {
     {"h", NULL, 0, option_help, "print this help"},
     {"help", NULL, 0, option_help, ""},
-    {"g", "port|path", 0, option_gdb, "wait for gdb on a TCP port or a socket, %d in its path is the process id; ,suspend=n: run at once"},
+    {"g", "port|path", 0, option_gdb, "wait for gdb on a TCP port or socket (%d: process id; ,suspend=n: do not wait)"},
     {"L", "path", CARRY, option_sysroot, "look for the guest's absolute paths under 'path' first"},
     {"s", "size", CARRY, option_stack, "set the stack size to 'size' bytes (default: the host's limit, at least 8M)"},
     {"cpu", "model", CARRY, option_cpu, "select CPU (-cpu help for list)"},

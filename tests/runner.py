@@ -20,7 +20,7 @@ GUESTS = {
     'control': LEVELS, 'floating': ['-O0', '-O2'], 'integer': ['-O0', '-O2'], 'faults': ['-O0', '-O2'],
     'signals': ['-O0', '-O2'], 'selfmod': ['-O2'], 'threads': ['-O0', '-O2'], 'translating': ['-O1'], 'ordering': ['-O0', '-O2'],
     'exclusives': LEVELS, 'litmus': LEVELS,
-    'process': ['-O1'], 'exec': ['-O1'], 'pauth': ['-O0', '-O2'], 'copying': ['-O0', '-O2'], 'addresses': ['-O0', '-O2'],
+    'process': ['-O1'], 'exec': ['-O1'], 'pauth': ['-O0', '-O2'], 'copying': ['-O0', '-O2'], 'addresses': ['-O0', '-O2'], 'tracing': ['-O0', '-O2'],
     'bti': ['-O0', '-O2'], 'guarded': ['-O2'],
 }
 # Flags of one of them.

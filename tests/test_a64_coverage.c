@@ -66,6 +66,16 @@ static void test_hot_is_inline(void **state)
                 fail_msg("%s: %s", a64_rows[i].name, coverage_names[states[i]]);
 }
 
+/** Nor in AdvSIMD, but for what bfloat16 rounds in its own way. */
+static void test_simd_is_inline(void **state)
+{
+    const enum coverage *states = *state;
+    for (size_t i = 0; i < a64_row_count; i++)
+        if (strstr(coverage_sources[i].file, "a64_simd.inc") && a64_rows[i].feature != A64_FEAT_BF16 &&
+            states[i] > COVERAGE_INLINE_FPCR)
+            fail_msg("%s: %s", a64_rows[i].name, coverage_names[states[i]]);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -73,6 +83,7 @@ int main(void)
         cmocka_unit_test(test_advertised_is_translated),
         cmocka_unit_test(test_exceptions),
         cmocka_unit_test(test_hot_is_inline),
+        cmocka_unit_test(test_simd_is_inline),
     };
     return cmocka_run_group_tests_name("a64 coverage", tests, set_up, tear_down);
 }

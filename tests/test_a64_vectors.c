@@ -68,6 +68,34 @@ struct outcome { /* what a vector must lead to */
     ((uint64_t)1 << A64_FEAT_MOPS | (uint64_t)1 << A64_FEAT_CSSC | (uint64_t)1 << A64_FEAT_WFXT |                      \
      (uint64_t)1 << A64_FEAT_ECV | (uint64_t)1 << A64_FEAT_BF16 | (uint64_t)1 << A64_FEAT_I8MM)
 
+/**
+ * Vectors that are not run, by their numbers in the file, and the paragraph of the Arm ARM (DDI 0487) that permits another
+ * outcome, or shows the recorded one wrong. The row tells the instruction, and is compared.
+ */
+#define OVERLAP                                                                                                        \
+    "a load of Rt == Rt2 is CONSTRAINED UNPREDICTABLE (the instruction's page in C6.2 or C7.2, and K1.2: UNDEFINED, NOP, or "  \
+    "UNKNOWN values). The record has it UNDEFINED; here it is executed"
+#define NOT_DAIF                                                                                                       \
+    "SCTLR_EL1.UMA traps MSR (immediate) from EL0 to DAIFSet and DAIFClr only (C6.2, MSR (immediate)), DIT is accessible "     \
+    "there (C5.2, DIT). The record has the trap"
+static const struct departure {
+    unsigned first, last;
+    const char *row, *reason;
+} departures[] = {
+    {994, 997, "LDP_pre", OVERLAP},
+    {5941, 5944, "LDPSW", OVERLAP},
+    {22893, 22894, "MSR_imm_DIT", NOT_DAIF},
+    {32390, 32390, "LDP_fpsimd", OVERLAP},
+    {38056, 38058, "LDXP", OVERLAP},
+    {57095, 57098, "LDP_post", OVERLAP},
+    {59288, 59291, "LDPSW_pre", OVERLAP},
+    {111556, 111558, "LDAXP", OVERLAP},
+    {116180, 116183, "LDNP", OVERLAP},
+    {143546, 143546, "LDP_pre_fpsimd", OVERLAP},
+    {149221, 149224, "LDP", OVERLAP},
+    {151915, 151918, "LDPSW_post", OVERLAP},
+};
+
 /* ---- the file ---------------------------------------------------------------------------------------------------- */
 
 static void *read_stream(FILE *in)
@@ -178,7 +206,7 @@ struct runner {
     struct engine *engine;
     struct a64_cpu *cpu;
     uint64_t code_start, code_end;
-    unsigned ran, bad, skipped;
+    unsigned ran, bad, listed;
     unsigned *bad_by_row;
 };
 
@@ -231,8 +259,23 @@ static enum cpu_trap expected_trap(const struct record *record, const struct out
     case 0x22: return TRAP_ALIGN_PC;
     case 0x26: return TRAP_ALIGN_SP;
     case 0x24: return (want->esr & 63) == 0x21 ? TRAP_ALIGN_DATA : TRAP_NONE;
-    default: return TRAP_NONE; /* not for this test */
+    case 0x18: return TRAP_UNDEFINED; /* to EL1, which has nothing to give: Linux sends SIGILL, as for what is UNDEFINED */
+    default: return TRAP_NONE; /* none is recorded */
     }
+}
+
+/** The list's entry for the vector, or NULL. */
+static const struct departure *find_departure(unsigned number, uint32_t word)
+{
+    for (size_t i = 0; i < sizeof departures / sizeof departures[0]; i++) {
+        const struct departure *d = &departures[i];
+        if (number < d->first || number > d->last)
+            continue;
+        const struct a64_row *row = a64_decode(word);
+        assert_true(row && strcmp(row->name, d->row) == 0);
+        return d;
+    }
+    return NULL;
 }
 
 static void print_difference(const struct runner *r, unsigned number, const uint32_t *words, const struct state *in,
@@ -294,9 +337,12 @@ static void run_vector(struct runner *r, const uint8_t *p, unsigned number)
     memcpy(&record, p, sizeof record);
     uint32_t words[4];
     unsigned bytes = 4u * record.ninsns;
-    if (record.mode != 0 || record.notes || record.ninsns > 2)
-        return;
+    assert_true(record.mode == 0 && record.ninsns <= 2);
     memcpy(words, p + sizeof record, bytes);
+    if (find_departure(number, words[0])) {
+        r->listed++;
+        return;
+    }
     struct state in = v->states[record.state], got;
     struct outcome want = {0};
     p = apply_entries(&in, NULL, p + sizeof record + bytes, record.npre);
@@ -306,11 +352,10 @@ static void run_vector(struct runner *r, const uint8_t *p, unsigned number)
     apply_entries(&want.state, &want, p, record.npost);
     want.state.ps &= 0xf0000000;
     enum cpu_trap want_trap = expected_trap(&record, &want);
-    bool loops = record.status == STATUS_EXECUTED && want.state.pc - in.pc < bytes;
-    if (want_trap == TRAP_NONE || loops) {
-        r->skipped++;
-        return;
-    }
+    assert_int_not_equal(want_trap, TRAP_NONE);
+    bool loops = record.status == STATUS_EXECUTED && want.state.pc - in.pc < bytes; /* branches to itself: a step of it */
+    if (loops)
+        want_trap = TRAP_NONE;
     if (want_trap == TRAP_SYSCALL) {
         want.state = in; /* the recorded state is that of EL1's vector */
         want.state.pc += 4;
@@ -324,7 +369,7 @@ static void run_vector(struct runner *r, const uint8_t *p, unsigned number)
     r->code_start = in.pc;
     r->code_end = in.pc + bytes;
     load_state(r->cpu, &in);
-    enum cpu_trap trap = engine_run(&r->cpu->cpu);
+    enum cpu_trap trap = loops ? engine_step(&r->cpu->cpu) : engine_run(&r->cpu->cpu);
     /* As the machine does: a loop that was one operation, instruction by instruction. */
     if (trap == TRAP_ALIGN_DATA && a64_cpu_take_apart(r->cpu, *(const uint32_t *)r->cpu->cpu.pc))
         trap = engine_run(&r->cpu->cpu);
@@ -409,14 +454,22 @@ static void run_all(struct vectors *vectors, const struct host_backend *backend,
     for (size_t i = 0; i <= a64_row_count; i++)
         if (r.bad_by_row[i])
             print_message("%5u bad: %s\n", r.bad_by_row[i], i < a64_row_count ? a64_rows[i].name : "unallocated");
-    print_message("%u vectors, %u bad, %u skipped\n", r.ran, r.bad, r.skipped);
+    print_message("%u vectors, %u bad, %u not run\n", r.ran, r.bad, r.listed);
     free(r.bad_by_row);
     engine_cpu_free(&r.cpu->cpu);
     engine_destroy(r.engine);
     assert_int_equal(r.bad, 0);
 }
 
-static void test_interpreter(void **state) { run_all(*state, &backend_interp, true); }
+static void test_interpreter(void **state)
+{
+    run_all(*state, &backend_interp, true);
+    print_message("not run:\n");
+    for (size_t i = 0; i < sizeof departures / sizeof departures[0]; i++)
+        print_message("  #%u-%u %s: %s\n", departures[i].first, departures[i].last, departures[i].row,
+                      departures[i].reason);
+}
+
 static void test_host(void **state) { run_all(*state, &backend_x86_64, true); }
 static void test_host_unoptimized(void **state) { run_all(*state, &backend_x86_64, false); }
 

@@ -383,6 +383,7 @@ static void test_vex_general_registers(void **state)
         FOR_REGS(x) FOR_REGS(g) {
             EMIT(vmov_from_gpr(a, w, x, asm_reg(g)), "vmov%s %s, %s", suffix[W(w)], xmm[x], gpr(W(w), g));
             EMIT(vmov_to_gpr(a, w, asm_reg(g), x), "vmov%s %s, %s", suffix[W(w)], gpr(W(w), g), xmm[x]);
+            EMIT(vmovmsk(a, W(w), g, x), "vmovmskp%c %s, %s", W(w) == 8 ? 'd' : 's', gpr(4, g), xmm[x]);
         }
         FOR_MEMORY(c) {
             EMIT(vmov_from_gpr(a, w, 7, asm_at(c->mem)), "vmov%s xmm7, %s", suffix[W(w)], c->text);

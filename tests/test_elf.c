@@ -144,6 +144,79 @@ static void test_refusals(void **state)
     refuses(&i, IMAGE_SIZE, "nothing to load");
 }
 
+#define PROPERTY_NOTE 0x340
+#define PROPERTY_HEADER 0x6474e553 /* PT_GNU_PROPERTY */
+
+/** An image with a note of properties: words of its description. */
+static struct image make_image_with_properties(const uint32_t *words, unsigned n)
+{
+    struct image image = make_image();
+    const uint32_t start[4] = {4, 4 * n, 5, 0x00554e47}; /* NT_GNU_PROPERTY_TYPE_0, "GNU" */
+    *program_header(&image, 3) =
+        (Elf64_Phdr){.p_type = PROPERTY_HEADER, .p_offset = PROPERTY_NOTE, .p_filesz = 16 + 4 * n, .p_align = 8};
+    memcpy(image.bytes + PROPERTY_NOTE, start, sizeof start);
+    if (n)
+        memcpy(image.bytes + PROPERTY_NOTE + 16, words, 4 * n);
+    return image;
+}
+
+/** Whether the code is guarded; -1: refused. */
+static int guards(struct image *image)
+{
+    struct elf_plan plan;
+    char error[128] = "";
+    assert_true(plan_image(&plan, image, IMAGE_SIZE, error));
+    bool good = elf_plan_guard(&plan, true, error);
+    int result = !good ? -1 : (plan.segments[0].prot & GUEST_PROT_BTI) != 0;
+    assert_int_equal(good, error[0] == 0);
+    assert_false(plan.segments[1].prot & GUEST_PROT_BTI);
+    elf_plan_free(&plan);
+    return result;
+}
+
+static int guards_with(const uint32_t *words, unsigned n)
+{
+    struct image image = make_image_with_properties(words, n);
+    return guards(&image);
+}
+
+static void test_properties(void **state)
+{
+    (void)state;
+    static const uint32_t both[] = {0xc0000000, 4, 3, 0}, pac[] = {0xc0000000, 4, 2, 0}, other[] = {1, 3, 0, 0},
+                          second[] = {1, 8, 0, 0, 0xc0000000, 4, 1, 0}, after[] = {0xc0000000, 4, 1, 0, 0xc0000001, 0},
+                          order[] = {0xc0000000, 4, 1, 0, 1, 0}, twice[] = {0xc0000000, 4, 1, 0, 0xc0000000, 4, 1, 0},
+                          size[] = {0xc0000000, 8, 1, 0}, small[] = {0xc0000000, 0}, unpadded[] = {0xc0000000, 4, 1},
+                          excess[] = {0xc0000000, 4, 1, 0, 0xc0000001}, huge[] = {1, 0xffffffff, 0, 0};
+    struct image image = make_image();
+    assert_int_equal(guards(&image), 0);
+    assert_int_equal(guards_with(both, 4), 1);
+    assert_int_equal(guards_with(pac, 4), 0);
+    assert_int_equal(guards_with(other, 4), 0);
+    assert_int_equal(guards_with(second, 8), 1);
+    assert_int_equal(guards_with(after, 6), 1);
+    assert_int_equal(guards_with(NULL, 0), 0);
+    assert_int_equal(guards_with(order, 6), -1);
+    assert_int_equal(guards_with(twice, 8), -1);
+    assert_int_equal(guards_with(size, 4), -1);
+    assert_int_equal(guards_with(small, 2), -1);
+    assert_int_equal(guards_with(unpadded, 3), -1);
+    assert_int_equal(guards_with(excess, 5), -1);
+    assert_int_equal(guards_with(huge, 4), -1);
+    image = make_image_with_properties(both, 4), image.bytes[PROPERTY_NOTE + 12] = 'g';
+    assert_int_equal(guards(&image), -1);
+    image = make_image_with_properties(both, 4), image.bytes[PROPERTY_NOTE + 8] = 1;
+    assert_int_equal(guards(&image), -1);
+    image = make_image_with_properties(both, 4), image.bytes[PROPERTY_NOTE + 4] = 17;
+    assert_int_equal(guards(&image), -1);
+    image = make_image_with_properties(both, 4), program_header(&image, 3)->p_filesz = 15;
+    assert_int_equal(guards(&image), -1);
+    image = make_image_with_properties(both, 4), program_header(&image, 3)->p_filesz = 1025;
+    assert_int_equal(guards(&image), -1);
+    image = make_image_with_properties(both, 4), program_header(&image, 3)->p_offset = IMAGE_SIZE - 8;
+    assert_int_equal(guards(&image), -1);
+}
+
 static int image_file(const struct image *image, size_t size)
 {
     int fd = memfd_create("image", 0);
@@ -270,6 +343,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_plan),
         cmocka_unit_test(test_refusals),
+        cmocka_unit_test(test_properties),
         cmocka_unit_test(test_map),
         cmocka_unit_test(test_page_end),
         cmocka_unit_test(test_fuzz),

@@ -30,6 +30,12 @@ struct guest_block {
     uint64_t dominators;     /* set of blocks, itself included */
     ir_ref in[BUILDER_MAX_SLOTS]; /* what the PARAMs are: raw value, the PARAM itself, or IR_NONE: not known yet */
     uint32_t number;         /* of its block in the finished region */
+    /* The body of a peeled loop, and what follows the loop: in[flags_slot] is `flags`, computed from the PARAMs by
+       [flags_first, flags], and bound by the next instruction. Else IR_NONE. */
+    ir_ref flags;
+    uint32_t flags_first;
+    unsigned flags_slot;
+    unsigned first_iteration; /* of a peeled loop's body: the block that is it. Else OUTSIDE */
 };
 #define OUTSIDE UINT32_MAX
 

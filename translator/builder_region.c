@@ -125,6 +125,187 @@ static void find_params(struct builder *b, const unsigned *rpo, unsigned n)
     }
 }
 
+/* ---- peeling ----------------------------------------------------------------------------------------------------- */
+
+/*
+ * A loop of one block that ends in a comparison: its first instruction that faults has to tell the flags, which come from
+ * before the loop or from its end. As a PARAM they would be packed in each iteration. So the first iteration is taken out:
+ * it becomes a block of its own, and the flags at the beginning of all others are those of the comparison, said of PARAMs.
+ */
+
+/* The slot whose value at the end of g is `value` as an i64: IR_NONE if there is none. *step: what was added to it. */
+static unsigned find_slot(const struct builder *b, const struct guest_block *g, ir_ref value, uint64_t *step)
+{
+    const struct ir *raw = &b->p->raw;
+    for (unsigned pass = 0; pass < 2; pass++)
+        FOR_EACH_SLOT (slot, b) {
+            ir_ref out = g->out[slot];
+            const struct ir_insn *insn = &raw->insns[out];
+            if (b->isa->slots[slot].type != IR_I64)
+                continue;
+            if (out != value && insn->op == IR_ZEXT && insn->size == 4 && raw->insns[value].type == IR_I32) {
+                out = insn->arg[0];
+                insn = &raw->insns[out];
+            }
+            *step = 0;
+            if (out == value)
+                return slot;
+            if (pass == 0 || (insn->op != IR_ADD && insn->op != IR_SUB) || insn->arg[0] != value ||
+                raw->insns[insn->arg[1]].op != IR_CONST)
+                continue;
+            uint64_t constant = raw->insns[insn->arg[1]].imm;
+            *step = insn->op == IR_ADD ? constant : -constant;
+            return slot;
+        }
+    return IR_NONE;
+}
+
+static bool is_in(const struct guest_block *g, ir_ref ref) { return ref >= g->first && ref < g->end; }
+
+/* What `value` at the end of g is at the beginning of `body`, which follows it: appended to raw; IR_NONE: cannot be said. */
+static ir_ref say_of_params(struct builder *b, const struct guest_block *g, const struct guest_block *body, ir_ref value)
+{
+    const struct ir_insn insn = b->p->raw.insns[value];
+    uint64_t step;
+    if (insn.op == IR_CONST)
+        return builder_append_op(b, IR_CONST, insn.type, insn.imm, IR_NONE);
+    unsigned slot = find_slot(b, g, value, &step);
+    if (slot == IR_NONE)
+        return IR_NONE;
+    ir_ref said = param_of(body, slot);
+    if (insn.type == IR_I32) {
+        said = builder_append_op(b, IR_TRUNC, IR_I32, 0, said);
+        step = (uint32_t)step;
+    }
+    if (!step)
+        return said;
+    ir_ref constant = builder_append_op(b, IR_CONST, insn.type, step, IR_NONE);
+    said = builder_append_op(b, IR_SUB, insn.type, 0, said);
+    b->p->raw.insns[said].arg[1] = constant;
+    return said;
+}
+
+static ir_ref moved(const struct guest_block *from, const struct guest_block *to, ir_ref value)
+{
+    return value != IR_NONE && is_in(from, value) ? value - from->first + to->first : value;
+}
+
+/* The slot of the flags, of `g`, a loop onto itself that can fault: IR_NONE if peeling would not help. */
+static unsigned find_loop_flags(const struct builder *b, const struct guest_block *g)
+{
+    const struct ir *raw = &b->p->raw;
+    FOR_EACH_SLOT (slot, b) {
+        const struct ir_insn *flags = &raw->insns[g->out[slot]];
+        if (!is_in(g, g->out[slot]) || b->isa->slots[slot].type != IR_I32 ||
+            (flags->op != IR_FLAGS_ADD && flags->op != IR_FLAGS_SUB && flags->op != IR_FLAGS_LOGIC))
+            continue;
+        for (ir_ref r = g->first; r < g->out[slot]; r++)
+            if (ir_info(&raw->insns[r])->attrs & IR_ATTR_FAULT)
+                return slot;
+    }
+    return IR_NONE;
+}
+
+/* in[slot] of `block`, which follows nothing but g and its like. */
+static bool say_flags(struct builder *b, const struct guest_block *g, struct guest_block *block, unsigned slot)
+{
+    struct builder_private *p = b->p;
+    const uint32_t first = p->raw.ninsns;
+    struct ir_insn flags = p->raw.insns[g->out[slot]];
+    for (unsigned a = 0, nargs = ir_nargs(&flags); a < nargs; a++)
+        if ((flags.arg[a] = say_of_params(b, g, block, flags.arg[a])) == IR_NONE) {
+            p->raw.ninsns = first;
+            return false;
+        }
+    block->flags_first = first;
+    block->flags = builder_append(b, &flags);
+    builder_append_op(b, IR_BIND, IR_VOID, slot, block->flags);
+    block->flags_slot = slot;
+    return true;
+}
+
+static void peel_loop(struct builder *b, unsigned index, unsigned slot)
+{
+    struct builder_private *p = b->p;
+    struct guest_block *g = &p->blocks[index], *body = &p->blocks[p->nblocks];
+    *body = *g;
+    body->first = p->raw.ninsns;
+    for (ir_ref r = g->first; r < g->end; r++) {
+        struct ir_insn insn = p->raw.insns[r];
+        if (insn.op == IR_PARAM)
+            insn.mode = (uint8_t)p->nblocks;
+        for (unsigned a = 0, nargs = ir_nargs(&insn); a < nargs; a++)
+            insn.arg[a] = moved(g, body, insn.arg[a]);
+        builder_append(b, &insn);
+    }
+    body->end = p->raw.ninsns;
+    if (!say_flags(b, g, body, slot)) {
+        p->raw.ninsns = body->first;
+        return;
+    }
+    FOR_EACH_SLOT (each, b)
+        body->out[each] = moved(g, body, g->out[each]);
+    for (unsigned a = 0, nargs = ir_nargs(&g->last); a < nargs; a++)
+        body->last.arg[a] = moved(g, body, g->last.arg[a]);
+    for (unsigned s = 0; s < g->nsucc; s++)
+        if (g->succ[s] == index)
+            g->succ[s] = body->succ[s] = p->nblocks;
+    body->first_iteration = index;
+    p->nblocks++;
+}
+
+static void peel_loops(struct builder *b)
+{
+    struct builder_private *p = b->p;
+    const unsigned n = p->nblocks;
+    for (unsigned i = 0; i < n; i++) {
+        p->blocks[i].flags = IR_NONE;
+        p->blocks[i].first_iteration = OUTSIDE;
+    }
+    for (unsigned i = 0; i < n && p->nblocks < BUILDER_MAX_BLOCKS; i++) {
+        const struct guest_block *g = &p->blocks[i];
+        bool loop = false;
+        for (unsigned s = 0; s < g->nsucc; s++)
+            loop |= g->succ[s] == i;
+        unsigned slot = loop ? find_loop_flags(b, g) : IR_NONE;
+        if (slot != IR_NONE)
+            peel_loop(b, i, slot);
+    }
+}
+
+/* The block behind a peeled loop, which comes after either of its blocks, would have the flags as a PARAM, too. */
+static void say_flags_behind_loops(struct builder *b)
+{
+    struct builder_private *p = b->p;
+    for (unsigned i = 0; i < p->nblocks; i++) {
+        const struct guest_block *body = &p->blocks[i];
+        if (body->first_iteration == OUTSIDE)
+            continue;
+        uint64_t both = UINT64_C(1) << i | UINT64_C(1) << body->first_iteration;
+        for (unsigned s = 0; s < body->nsucc; s++) {
+            struct guest_block *behind = body->succ[s] == OUTSIDE ? NULL : &p->blocks[body->succ[s]];
+            if (behind && behind->preds == both && behind->flags == IR_NONE)
+                say_flags(b, body, behind, body->flags_slot);
+        }
+    }
+}
+
+/* After the PARAMs have been found: those flags are none. */
+static void replace_flags(struct builder_private *p, const unsigned *rpo, unsigned n)
+{
+    for (unsigned i = 0; i < n; i++) {
+        const struct guest_block *g = &p->blocks[rpo[i]];
+        if (g->flags == IR_NONE || g->in[g->flags_slot] != param_of(g, g->flags_slot))
+            continue;
+        for (unsigned k = 0; k < n; k++) {
+            ir_ref *in = p->blocks[rpo[k]].in;
+            if (k != i && in[g->flags_slot] == param_of(g, g->flags_slot))
+                in[g->flags_slot] = g->flags;
+        }
+        p->blocks[rpo[i]].in[g->flags_slot] = g->flags;
+    }
+}
+
 /* ---- writing ----------------------------------------------------------------------------------------------------- */
 
 /* The finished value of a raw one. */
@@ -207,14 +388,14 @@ static void write_params(struct builder *b, struct guest_block *g)
 static void write_state(struct builder *b, const struct guest_block *g)
 {
     FOR_EACH_SLOT (slot, b)
-        if (g->in[slot] != entry_value(slot))
+        if (g->in[slot] != entry_value(slot) && g->in[slot] != g->flags)
             ir_add_state(b->ir, g->number, slot, b->p->raw.insns[g->in[slot]].scratch);
 }
 
-static void write_body(struct builder *b, const struct guest_block *g)
+static void write_body(struct builder *b, ir_ref from, ir_ref to)
 {
     struct builder_private *p = b->p;
-    for (ir_ref r = g->first + b->isa->nslots; r < g->end; r++) {
+    for (ir_ref r = from; r < to; r++) {
         struct ir_insn insn = p->raw.insns[r];
         insn.scratch = 0;
         for (unsigned a = 0, nargs = ir_nargs(&insn); a < nargs; a++)
@@ -292,10 +473,14 @@ void builder_region_finish(struct builder *b)
     struct builder_private *p = b->p;
     unsigned rpo[BUILDER_MAX_BLOCKS];
     uint32_t exits[BUILDER_MAX_BLOCKS][2];
+    b->ir = &p->raw;
+    peel_loops(b);
     unsigned n = order_blocks(p, rpo);
     find_predecessors(p, rpo, n);
     find_dominators(p, rpo, n);
+    say_flags_behind_loops(b);
     find_params(b, rpo, n);
+    replace_flags(p, rpo, n);
 
     b->ir = p->finished;
     builder_number_reset(b);
@@ -316,7 +501,9 @@ void builder_region_finish(struct builder *b)
             write_gets(b, rpo, n);
         write_params(b, g);
         write_state(b, g);
-        write_body(b, g);
+        if (g->flags != IR_NONE)
+            write_body(b, g->flags_first, g->flags + 2);
+        write_body(b, g->first + b->isa->nslots, g->end);
         write_end(b, g, exits[i]);
     }
     if (loop_at_entry)

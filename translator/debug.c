@@ -122,10 +122,11 @@ static enum cpu_trap step(struct engine *engine, struct cpu *cpu)
 
 enum cpu_trap engine_step(struct cpu *cpu)
 {
+    uint32_t alone = CPU_WINDOW_ALONE, *window = cpu->thread->window ? cpu->thread->window : &alone;
+
     thread_begin_running(cpu->thread);
     /* A window would close between steps, and a store-exclusive would fail each time: they are left out. */
-    if (cpu->thread->window)
-        *cpu->thread->window = CPU_WINDOW_ALONE;
+    *window = CPU_WINDOW_ALONE;
     enum cpu_trap trap = step(cpu->engine, cpu);
     thread_end_running(cpu->thread);
     return trap;

@@ -376,6 +376,7 @@ static enum cpu_trap run(struct engine *engine, struct cpu *cpu)
 enum cpu_trap engine_run(struct cpu *cpu)
 {
     thread_begin_running(cpu->thread);
+    window_meet_others(cpu->engine, cpu->thread);
     enum cpu_trap trap = run(cpu->engine, cpu);
     thread_end_running(cpu->thread);
     return trap;

@@ -147,6 +147,8 @@ void engine_unlock(struct engine *engine);
 /** With the lock held: returns when no CPU but `self` (may be NULL) is running; none begins to until exclusive_end(). */
 void exclusive_begin(struct engine *engine, struct cpu_thread *self);
 void exclusive_end(struct engine *engine);
+/** The CPU comes into engine_run(). */
+void window_meet_others(struct engine *engine, struct cpu_thread *self);
 /** TRAP_WINDOW_OPEN, TRAP_WINDOW_CLOSE, by the running CPU that met them. */
 void window_open(struct engine *engine, struct cpu_thread *self);
 void window_close(struct engine *engine, struct cpu_thread *self);

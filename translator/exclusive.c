@@ -66,9 +66,6 @@ void thread_begin_running(struct cpu_thread *thread)
         wait_at_gate(engine);
         pthread_mutex_unlock(&engine->gate);
     }
-    /* Only a CPU that is here, or about to be, makes another one. */
-    if (thread->window)
-        *thread->window = __atomic_load_n(&engine->nthreads, __ATOMIC_RELAXED) > 1 ? CPU_WINDOW_CLOSED : CPU_WINDOW_ALONE;
 }
 
 void thread_end_running(struct cpu_thread *thread)
@@ -148,10 +145,22 @@ void exclusive_end(struct engine *engine)
 
 /* ---- windows ---------------------------------------------------------------------------------------------------------------- */
 
+/*
+ * A CPU that finds itself alone needs no windows, but only learns that here: what it has begun with in a window that was closed
+ * since, another CPU may have seen before it went. Only a CPU outside engine_run() makes another one.
+ */
+void window_meet_others(struct engine *engine, struct cpu_thread *self)
+{
+    if (self->window && __atomic_load_n(&engine->nthreads, __ATOMIC_RELAXED) > 1)
+        *self->window = CPU_WINDOW_CLOSED;
+}
+
 void window_open(struct engine *engine, struct cpu_thread *self)
 {
     engine_lock(engine, self);
-    if (!__atomic_load_n(&engine->window, __ATOMIC_RELAXED)) {
+    if (engine->nthreads == 1) {
+        *self->window = CPU_WINDOW_ALONE;
+    } else if (!__atomic_load_n(&engine->window, __ATOMIC_RELAXED)) {
         exclusive_begin(engine, self);
         __atomic_store_n(&engine->window, self, __ATOMIC_RELAXED);
         *self->window = CPU_WINDOW_OPEN;

@@ -108,9 +108,6 @@ uint64_t softfp_recip_step(struct softfp *env, unsigned bits, uint64_t a, uint64
 uint64_t softfp_rsqrt_step(struct softfp *env, unsigned bits, uint64_t a, uint64_t b);
 /** FRECPX */
 uint64_t softfp_recpx(struct softfp *env, unsigned bits, uint64_t a);
-/** URECPE, URSQRTE */
-uint32_t softfp_urecpe(uint32_t a);
-uint32_t softfp_ursqrte(uint32_t a);
 
 /* ---- conversions ------------------------------------------------------------------------------------------------ */
 

@@ -177,13 +177,3 @@ uint64_t softfp_recpx(struct softfp *env, unsigned bits, uint64_t op)
     unsigned biased = a.bits >> f->frac_bits & max_exp;
     return fp_make(f, a.sign, biased == 0 ? max_exp - 1 : max_exp ^ biased, 0);
 }
-
-uint32_t softfp_urecpe(uint32_t a)
-{
-    return a >> 31 ? recip_estimate(a >> 23) << 23 : UINT32_MAX;
-}
-
-uint32_t softfp_ursqrte(uint32_t a)
-{
-    return a >> 30 ? recip_sqrt_estimate(a >> 23) << 23 : UINT32_MAX;
-}

@@ -152,6 +152,11 @@ static inline void vmov_from_gpr(struct assembler *a, unsigned w, unsigned dst, 
     vex_rm(a, X86_OP(X86_MAP_0F, X86_66, 0x6e) | (w ? X86_W : 0), dst, x);
 }
 /** vmovd, vmovq r/m, xmm */
+/** gpr = the lanes' sign bits; lanes of 8 or 4 bytes. */
+static inline void vmovmsk(struct assembler *a, unsigned bytes, unsigned gpr, unsigned xmm)
+{
+    asm_vex_rr(a, X86_OP(X86_MAP_0F, bytes == 8 ? X86_66 : X86_NP, 0x50), 0, gpr, 0, xmm);
+}
 static inline void vmov_to_gpr(struct assembler *a, unsigned w, struct asm_operand dst, unsigned x)
 {
     vex_rm(a, X86_OP(X86_MAP_0F, X86_66, 0x7e) | (w ? X86_W : 0), x, dst);

@@ -22,6 +22,9 @@ static struct asm_mem address(struct emit *e, const struct ir_insn *insn)
         emit_gpr_const(e, T0, bits);
         return asm_base(T0, 0);
     }
+    if (emit_const(e, insn->arg[0], &bits) && bits + (uint64_t)disp <= INT32_MAX)
+        return (struct asm_mem){.base = GPR_NONE, .index = (uint8_t)emit_gpr(e, index, T1), .pool = -1,
+                                .shift = (uint8_t)IR_MEM_SCALE(insn->mode), .disp = (int32_t)(bits + (uint64_t)disp)};
     unsigned base = emit_gpr(e, insn->arg[0], T0);
     if (disp != (int32_t)disp) {
         emit_gpr_const(e, T1, (uint64_t)disp);

@@ -25,7 +25,8 @@ static void check_tiny_lanes(struct emit *e, ir_ref ref, unsigned bytes, unsigne
     struct assembler *a = &e->as;
     vex_rvm(a, bytes == 8 ? X86_vpaddq : X86_vpaddd, XT1, result, asm_reg(result)); /* without the signs */
     vex_rvm(a, bytes == 8 ? X86_vpcmpeqq : X86_vpcmpeqd, XT1, XT1, pool_splat(e, bytes, 2 * FP_SMALLEST(bytes)));
-    vtestps(a, XT1, asm_reg(XT1));
+    vmovmsk(a, bytes, T0, XT1);
+    x_test(a, 0, T0, T0);
     emit_later_jcc(e, JNE, emit_exact, ref)->regs[0] = (uint8_t)result;
 }
 

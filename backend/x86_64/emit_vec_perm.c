@@ -110,12 +110,29 @@ void vec_rev(struct emit *e, ir_ref ref)
     shuffle_bytes(e, ref, from);
 }
 
+/* Constant indices that vpshufb takes as they are: it looks at bit 7, for 0, and bits 3:0. */
+static bool indices_fit(const struct emit *e, ir_ref v)
+{
+    const struct ir_insn *insn = emit_insn(e, emit_root(e, v));
+    const uint64_t middle = splat(1, 0x70), top = splat(1, 0x80);
+    if (insn->op != IR_CONST)
+        return false;
+    /* a byte with bit 7 may have any bits below it */
+    uint64_t low = insn->imm & ~((insn->imm & top) - ((insn->imm & top) >> 7));
+    uint64_t high = insn->imm2 & ~((insn->imm2 & top) - ((insn->imm2 & top) >> 7));
+    return !((low | high) & middle);
+}
+
 void vec_tbl(struct emit *e, ir_ref ref)
 {
     unsigned r = xmm_dst(e, ref);
-    load_splat(e, XT0, 1, 0x70); /* indices above 15 get bit 7, for which vpshufb gives 0 */
-    vpaddusb(&e->as, XT0, XT0, arg_operand(e, ref, 1));
-    vpshufb(&e->as, r, arg_xmm(e, ref, 0, XT1), asm_reg(XT0));
+    if (indices_fit(e, emit_insn(e, ref)->arg[1])) {
+        vpshufb(&e->as, r, arg_xmm(e, ref, 0, XT1), arg_operand(e, ref, 1));
+    } else {
+        load_splat(e, XT0, 1, 0x70); /* indices above 15 get bit 7, for which vpshufb gives 0 */
+        vpaddusb(&e->as, XT0, XT0, arg_operand(e, ref, 1));
+        vpshufb(&e->as, r, arg_xmm(e, ref, 0, XT1), asm_reg(XT0));
+    }
     emit_done(e, ref, r);
 }
 

@@ -28,7 +28,7 @@ enum {
     "<target><architecture>aarch64</architecture><osabi>GNU/Linux</osabi>" \
     "<feature name=\"org.gnu.gdb.aarch64.core\">" \
     "<flags id=\"cpsr_flags\" size=\"4\">" FLAG("SP", 0) FLAG("", 1) "<field name=\"EL\" start=\"2\" end=\"3\"/>" \
-    FLAG("nRW", 4) FLAG("F", 6) FLAG("I", 7) FLAG("A", 8) FLAG("D", 9) FLAG("SSBS", 12) FLAG("IL", 20) FLAG("SS", 21) \
+    FLAG("nRW", 4) FLAG("F", 6) FLAG("I", 7) FLAG("A", 8) FLAG("D", 9) "<field name=\"BTYPE\" start=\"10\" end=\"11\"/>" FLAG("SSBS", 12) FLAG("IL", 20) FLAG("SS", 21) \
     FLAG("DIT", 24) FLAG("V", 28) FLAG("C", 29) FLAG("Z", 30) FLAG("N", 31) "</flags>" \
     X(0) X(1) X(2) X(3) X(4) X(5) X(6) X(7) X(8) X(9) X(10) X(11) X(12) X(13) X(14) X(15) X(16) X(17) X(18) X(19) X(20) \
     X(21) X(22) X(23) X(24) X(25) X(26) X(27) X(28) X(29) X(30) \
@@ -78,8 +78,6 @@ static size_t size(unsigned number)
     return number == REG_CPSR || number == REG_FPSR || number == REG_FPCR ? 4 : 8;
 }
 
-#define PSTATE_BITS (A64_PSTATE_SSBS | A64_PSTATE_DIT) /* besides NZCV: what EL0 has of it */
-
 static size_t read_register(const struct cpu *generic, unsigned number, uint8_t bytes[ISA_DEBUG_BYTES])
 {
     const struct a64_cpu *cpu = (const struct a64_cpu *)generic;
@@ -93,7 +91,7 @@ static size_t read_register(const struct cpu *generic, unsigned number, uint8_t 
     switch (number) {
     case REG_SP: value = cpu->sp; break;
     case REG_PC: value = generic->pc; break;
-    case REG_CPSR: value = a64_read_nzcv(cpu) | (cpu->pstate & PSTATE_BITS); break;
+    case REG_CPSR: value = a64_read_pstate(cpu); break;
     case REG_FPSR: value = a64_read_fpsr(cpu); break;
     case REG_FPCR: value = cpu->fpcr; break;
     case REG_TPIDR: value = cpu->tpidr_el0; break;
@@ -118,11 +116,12 @@ static size_t write_register(struct cpu *generic, unsigned number, const uint8_t
     memcpy(&value, bytes, size(number));
     switch (number) {
     case REG_SP: cpu->sp = value; break;
-    case REG_PC: generic->pc = value; break;
-    case REG_CPSR:
-        a64_write_nzcv(cpu, (uint32_t)value);
-        cpu->pstate = (cpu->pstate & ~PSTATE_BITS) | ((uint32_t)value & PSTATE_BITS);
+    case REG_PC:
+        if (generic->pc != value) /* the new one was not reached by a branch */
+            generic->branch_kind = A64_BTYPE_NONE;
+        generic->pc = value;
         break;
+    case REG_CPSR: a64_write_pstate(cpu, (uint32_t)value); break;
     case REG_FPSR: a64_write_fpsr(cpu, (uint32_t)value); break;
     case REG_FPCR: a64_write_fpcr(cpu, (uint32_t)value); break;
     case REG_TPIDR: cpu->tpidr_el0 = value; break;

@@ -118,6 +118,17 @@ static inline ir_ref v_rounding_shift_right(struct a64_translate *t, unsigned la
     ir_ref round = b_v2(t->b, IR_VAND, 0, b_vimm(t->b, IR_VSHR, lane, n - 1, v, IR_NONE), v_splat(t, lane, 1));
     return b_v2(t->b, IR_VADD, lane, b_vimm(t->b, is_unsigned ? IR_VSHR : IR_VSAR, lane, n, v, IR_NONE), round);
 }
+/** r in the lanes where `fits` has ones; else the limit, of n's sign, that a shift to the left of n has gone beyond. */
+static inline ir_ref v_limited(struct a64_translate *t, unsigned lane, bool is_unsigned, ir_ref fits, ir_ref r, ir_ref n)
+{
+    if (is_unsigned)
+        return b_v2(t->b, IR_VOR, 0, r, v_not(t, fits));
+    ir_ref limit = b_v2(t->b, IR_VXOR, 0, b_vimm(t->b, IR_VSAR, lane, lane * 8 - 1, n, IR_NONE),
+                        v_splat(t, lane, (UINT64_C(1) << (lane * 8 - 1)) - 1));
+    return b_v3(t->b, IR_VBSL, 0, fits, r, limit);
+}
+/** Products of the low eight bytes as polynomials over {0, 1}, of two bytes each (PMULL). */
+ir_ref v_multiply_poly(struct a64_translate *t, ir_ref n, ir_ref m);
 /** Adjacent lanes of n:m (of the form's width) apart: even ones in *even, odd ones in *odd. In a 64-bit form the upper
     halves repeat the lower ones. */
 static inline void v_pairs(struct a64_translate *t, unsigned lane, ir_ref n, ir_ref m, ir_ref *even, ir_ref *odd)
@@ -130,12 +141,14 @@ static inline void v_pairs(struct a64_translate *t, unsigned lane, ir_ref n, ir_
 
 /* ---- by-element operand: index H:L:M and register M:Rm, by the lane's size --------------------------------------- */
 
+static inline unsigned element_index(const struct a64_translate *t, unsigned lane)
+{
+    return lane == 2 ? H(t) << 2 | L(t) << 1 | M(t) : lane == 4 ? H(t) << 1 | L(t) : H(t);
+}
 static inline ir_ref get_element(struct a64_translate *t, unsigned lane)
 {
-    unsigned index = lane == 2 ? H(t) << 2 | L(t) << 1 | M(t) : lane == 4 ? H(t) << 1 | L(t) : H(t);
-    return b_vimm(t->b, IR_VDUPLANE, lane, index, get_v(t, lane == 2 ? Rm4(t) : Rm(t)), IR_NONE);
+    ir_ref m = get_v(t, lane == 2 ? Rm4(t) : Rm(t));
+    return b_vimm(t->b, IR_VDUPLANE, lane, element_index(t, lane), m, IR_NONE);
 }
-
-#define SIMD_CODE(t, bits) b_i32((t)->b, (bits))
 
 #endif

@@ -28,20 +28,6 @@ static inline void lane_set(union vector *x, unsigned size, unsigned i, uint64_t
     memcpy(x->b + i * size, &value, size);
 }
 
-/* Arguments `code` of the integer helpers: the lane's bytes in the low bits, and */
-enum {
-    SIMD_SIZE = 15,
-    SIMD_UNSIGNED = 1 << 4,   /* operand and result */
-    SIMD_UNSIGNED_B = 1 << 5, /* the second operand (dot, matrix) */
-    SIMD_ROUND = 1 << 6,
-    SIMD_SATURATE = 1 << 7,
-    SIMD_TO_UNSIGNED = 1 << 8, /* shift: a signed operand saturates to an unsigned result */
-    SIMD_ACCUMULATE = 1 << 9,  /* multiply_high: add the product to c … */
-    SIMD_SUBTRACT = 1 << 10,   /* … or subtract it */
-    SIMD_SIGN_BITS = 1 << 11,  /* count_leading: bits equal to the sign, less one (CLS) */
-    SIMD_SQRT = 1 << 12,       /* unsigned_estimate: URSQRTE */
-};
-
 /* floating point: fp_exact.h */
 __m128i helper_fp_one(struct cpu *cpu, __m128i a, uint32_t code);
 __m128i helper_fp_two(struct cpu *cpu, __m128i a, __m128i b, uint32_t code);
@@ -52,20 +38,6 @@ uint64_t helper_fp_to_javascript(struct cpu *cpu, __m128i a);
 uint32_t helper_fp_compare(struct cpu *cpu, __m128i a, __m128i b, uint32_t code);
 __m128i helper_bf16_dot(__m128i c, __m128i a, __m128i b);
 __m128i helper_bf16_matrix(__m128i c, __m128i a, __m128i b);
-
-/* AdvSIMD integer: what it does is told by the last argument, SIMD_*; …_qc yields ones in the lanes that saturated */
-__m128i helper_shift(__m128i a, __m128i b, uint32_t code);
-__m128i helper_shift_qc(__m128i a, __m128i b, uint32_t code);
-__m128i helper_multiply_high(__m128i c, __m128i a, __m128i b, uint32_t code);
-__m128i helper_multiply_high_qc(__m128i c, __m128i a, __m128i b, uint32_t code);
-__m128i helper_mixed_add(__m128i a, __m128i b, uint32_t code);
-__m128i helper_mixed_add_qc(__m128i a, __m128i b, uint32_t code);
-__m128i helper_count_leading(__m128i a, uint32_t code);
-__m128i helper_multiply_poly(__m128i a, __m128i b);
-__m128i helper_multiply_poly_long(__m128i a, __m128i b);
-__m128i helper_dot(__m128i c, __m128i a, __m128i b, uint32_t code);
-__m128i helper_matrix(__m128i c, __m128i a, __m128i b, uint32_t code);
-__m128i helper_unsigned_estimate(__m128i a, uint32_t code);
 
 /* cryptography */
 __m128i helper_sm4_encrypt(__m128i a, __m128i b);

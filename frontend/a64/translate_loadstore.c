@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * Loads and stores of one register or a pair, general and SIMD&FP. The access comes first, then the puts: the target
- * registers, and the base if it is written back. (Writeback to a register that is also the target is CONSTRAINED
- * UNPREDICTABLE; here the loaded value wins for loads.)
+ * registers, after the base if it is written back. What is CONSTRAINED UNPREDICTABLE of that is written beside the rows.
  */
 #include "frontend/a64/translate.h"
 

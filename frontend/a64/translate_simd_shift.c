@@ -54,14 +54,16 @@ void a64_SRI(struct a64_translate *t)
     put_lanes(t, lane, b_v2(t->b, IR_VOR, 0, kept, b_vimm(t->b, IR_VSHR, lane, amount, n_of(t), IR_NONE)));
 }
 
-/* SQSHL, UQSHL, SQSHLU (bit 12 clear). */
+/* SQSHL, UQSHL, SQSHLU (bit 12 clear): saturated where shifting back to the right does not give the operand back. */
 void a64_vec_saturating_shift_left(struct a64_translate *t)
 {
-    unsigned lane = shift_lane(t);
+    unsigned lane = shift_lane(t), amount = left_amount(t);
     bool to_unsigned = !(t->word >> 12 & 1);
-    ir_ref n = n_of(t), amount = v_splat(t, lane, left_amount(t));
-    ir_ref code = SIMD_CODE(t, lane | SIMD_SATURATE | (to_unsigned ? SIMD_TO_UNSIGNED : U(t) ? SIMD_UNSIGNED : 0));
-    put_with_qc(t, lane, CALL_HELPER(t, shift, n, amount, code), CALL_HELPER(t, shift_qc, n, amount, code));
+    ir_ref n = n_of(t), from = to_unsigned ? b_v2(t->b, IR_VSMAX, lane, n, v_zero(t)) : n;
+    ir_ref r = b_vimm(t->b, IR_VSHL, lane, amount, from, IR_NONE);
+    ir_ref back = b_vimm(t->b, U(t) ? IR_VSHR : IR_VSAR, lane, amount, r, IR_NONE);
+    ir_ref fits = b_v2(t->b, IR_VCMPEQ, lane, back, from);
+    put_with_qc(t, lane, v_limited(t, lane, U(t), fits, r, from), b_v2(t->b, IR_VXOR, 0, back, n));
 }
 
 /* SHRN, RSHRN (bit 11). The sum that RSHRN rounds with may lose its carry: it is beyond what the result keeps. */

@@ -107,9 +107,30 @@ void a64_vec_doubling_multiply_long_element(struct a64_translate *t)
     doubling_multiply_long(t, get_element(t, lane_bytes(t)), !(t->word >> 15 & 1), t->word >> 14 & 1);
 }
 
+/*
+ * Two bytes' products by one carry-less multiplication: with the factors in halves 0, 1 of a and 0, 2 of b the product
+ * of the first ones is half 0, of the second ones half 3, and the cross products are halves 1 and 2.
+ */
+ir_ref v_multiply_poly(struct a64_translate *t, ir_ref n, ir_ref m)
+{
+    ir_ref r[2];
+    for (unsigned i = 0; i < 2; i++) {
+        uint64_t first = 4 * i, none = 0xff;
+        uint64_t by_1 = UINT64_C(0xffffffff) << 32 | none << 24 | (first + 1) << 16 | none << 8 | first;
+        uint64_t by_2 = UINT64_C(0xffff) << 48 | none << 40 | (first + 1) << 32 | UINT64_C(0xffff) << 16 | none << 8 | first;
+        ir_ref a = b_v2(t->b, IR_VTBL, 1, n, builder_vconst(t->b, by_1, by_1 + 0x00020002));
+        ir_ref b = b_v2(t->b, IR_VTBL, 1, m, builder_vconst(t->b, by_2, by_2 + UINT64_C(0x0000000200000002)));
+        ir_ref four = v_join(t, b_vimm(t->b, IR_VCLMUL, 8, 0, a, b), b_vimm(t->b, IR_VCLMUL, 8, 3, a, b));
+        uint64_t picked = UINT64_C(0x0f0e090807060100);
+        r[i] = b_v2(t->b, IR_VTBL, 1, four,
+                    builder_vconst(t->b, i ? UINT64_MAX : picked, i ? picked : UINT64_MAX));
+    }
+    return b_v2(t->b, IR_VOR, 0, r[0], r[1]);
+}
+
 void a64_PMULL_bytes(struct a64_translate *t)
 {
-    put_v(t, Rd(t), CALL_HELPER(t, multiply_poly_long, n_half(t), m_half(t)));
+    put_v(t, Rd(t), v_multiply_poly(t, n_half(t), m_half(t)));
 }
 
 void a64_PMULL_doublewords(struct a64_translate *t)

@@ -34,18 +34,27 @@ void a64_vec_add_long_pairwise(struct a64_translate *t)
     put_lanes(t, lane * 2, r);
 }
 
-/* SUQADD, USQADD */
+/* SUQADD, USQADD: with the highest bit of Vd's lanes inverted, which moves its range onto that of the other signedness, the
+   sum's limits are those of an addition of like operands. */
 void a64_vec_saturating_accumulate(struct a64_translate *t)
 {
     unsigned lane = lane_bytes(t);
-    ir_ref n = n_of(t), d = get_v(t, Rd(t)), code = SIMD_CODE(t, lane | (U(t) ? SIMD_UNSIGNED : 0));
-    put_with_qc(t, lane, CALL_HELPER(t, mixed_add, n, d, code), CALL_HELPER(t, mixed_add_qc, n, d, code));
+    ir_ref n = n_of(t), d = get_v(t, Rd(t)), top = v_splat(t, lane, UINT64_C(1) << (lane * 8 - 1));
+    ir_ref sum = b_v2(t->b, U(t) ? IR_VQADDS : IR_VQADDU, lane, b_v2(t->b, IR_VXOR, 0, d, top), n);
+    put_saturated(t, lane, b_v2(t->b, IR_VXOR, 0, sum, top), b_v2(t->b, IR_VADD, lane, d, n));
 }
 
-/* CLS, CLZ */
+/* CLZ; CLS counts the bits that equal the one above them: zeros of the exclusive or, but its first. */
 void a64_vec_count_leading(struct a64_translate *t)
 {
-    put_lanes(t, 1, CALL_HELPER(t, count_leading, n_of(t), SIMD_CODE(t, lane_bytes(t) | (U(t) ? 0 : SIMD_SIGN_BITS))));
+    unsigned lane = lane_bytes(t);
+    ir_ref n = n_of(t);
+    if (U(t)) {
+        put_lanes(t, lane, b_v1(t->b, IR_VCLZ, lane, n));
+    } else {
+        ir_ref changes = b_v2(t->b, IR_VXOR, 0, n, b_vimm(t->b, IR_VSAR, lane, 1, n, IR_NONE));
+        put_lanes(t, lane, b_v2(t->b, IR_VSUB, lane, b_v1(t->b, IR_VCLZ, lane, changes), v_splat(t, lane, 1)));
+    }
 }
 
 void a64_CNT(struct a64_translate *t)
@@ -174,8 +183,22 @@ void a64_ADDP_scalar(struct a64_translate *t)
     put_lanes(t, 8, b_v2(t->b, IR_VADDP, 8, n_of(t), n_of(t)));
 }
 
-/* URECPE, URSQRTE */
+/*
+ * URECPE, URSQRTE: fixed point, all of it fraction. The estimates are those of the same numbers in floating point, whose
+ * fraction they keep; numbers below 1/2, 1/4 give all ones. The highest bit that counts is the fraction's unwritten one:
+ * it adds one to the exponent.
+ */
 void a64_vec_unsigned_estimate(struct a64_translate *t)
 {
-    put_lanes(t, 4, CALL_HELPER(t, unsigned_estimate, n_of(t), SIMD_CODE(t, U(t) ? SIMD_SQRT : 0)));
+    ir_ref n = n_of(t);
+    ir_ref is_large = b_vimm(t->b, IR_VSAR, 4, 31, n, IR_NONE), defined = is_large;
+    ir_ref f = b_v2(t->b, IR_VADD, 4, b_vimm(t->b, IR_VSHR, 4, 8, n, IR_NONE), v_splat(t, 4, 0x3e800000));
+    if (U(t)) {
+        ir_ref small = b_v2(t->b, IR_VADD, 4, b_vimm(t->b, IR_VSHR, 4, 7, n, IR_NONE), v_splat(t, 4, 0x3e000000));
+        f = b_v3(t->b, IR_VBSL, 0, is_large, f, small);
+        defined = b_v2(t->b, IR_VOR, 0, is_large, b_vimm(t->b, IR_VSAR, 4, 31, b_v2(t->b, IR_VADD, 4, n, n), IR_NONE));
+    }
+    ir_ref r = b_v1(t->b, U(t) ? IR_VFRSQRTE : IR_VFRECPE, 4, f);
+    r = b_v2(t->b, IR_VOR, 0, b_vimm(t->b, IR_VSHL, 4, 8, r, IR_NONE), v_splat(t, 4, UINT32_C(1) << 31));
+    put_lanes(t, 4, b_v2(t->b, IR_VOR, 0, r, v_not(t, defined)));
 }

@@ -101,51 +101,66 @@ static bool add_segment(struct elf_plan *plan, const GElf_Phdr *header, uint64_t
 #define PROPERTY_AARCH64_FEATURE_1 0xc0000000u   /* GNU_PROPERTY_AARCH64_FEATURE_1_AND */
 #define PROPERTY_AARCH64_FEATURE_1_BTI 1u
 
-/** The note of program properties (Linux extensions to gABI, 2.1.7): true if it has the BTI bit. */
-static bool property_has_bti(const uint8_t *note, uint64_t size)
+/* What is wrong with a file's properties. */
+static const char no_property_note[] = "malformed: no note of program properties";
+static const char bad_property[] = "malformed: a program property that is too long";
+
+/**
+ * The properties of a note's description: each with type and size, padded to 8 bytes, in ascending order of type (Linux
+ * extensions to gABI, 2.1.7). NULL, or what is wrong.
+ */
+static const char *read_property_list(struct elf_plan *plan, const uint8_t *list, uint64_t size)
+{
+    uint32_t property[2], last_type = 0; /* type, size */
+    for (uint64_t at = 0, padded; at < size; at += sizeof property + padded) {
+        if (size - at < sizeof property)
+            return bad_property;
+        memcpy(property, list + at, sizeof property);
+        padded = ((uint64_t)property[1] + 7) & ~UINT64_C(7);
+        if (padded > size - at - sizeof property)
+            return bad_property;
+        if (at && property[0] <= last_type)
+            return "malformed: program properties that are not in order";
+        last_type = property[0];
+        if (property[0] == PROPERTY_AARCH64_FEATURE_1) {
+            uint32_t bits;
+            if (property[1] != sizeof bits)
+                return "malformed: AArch64 program features that are not 4 bytes";
+            memcpy(&bits, list + at + sizeof property, sizeof bits);
+            plan->guarded = bits & PROPERTY_AARCH64_FEATURE_1_BTI;
+        }
+    }
+    return NULL;
+}
+
+/** NULL, or what Linux refuses (parse_elf_properties()). It looks at the file that it starts only: see elf_plan_guard(). */
+static const char *read_properties(struct elf_plan *plan, Elf *elf, const GElf_Phdr *header, uint64_t file_size)
 {
     struct {
         Elf64_Nhdr header;
         char name[4];
     } start;
-    if (size < sizeof start)
-        return false;
-    memcpy(&start, note, sizeof start);
-    if (start.header.n_type != PROPERTY_TYPE_0 || start.header.n_namesz != 4 || memcmp(start.name, "GNU", 4) != 0 ||
-        start.header.n_descsz > size - sizeof start)
-        return false;
-    uint64_t end = sizeof start + start.header.n_descsz;
-    for (uint64_t at = sizeof start; end - at >= 8;) {
-        uint32_t property[2], bits; /* type, size */
-        memcpy(property, note + at, sizeof property);
-        at += sizeof property;
-        if (property[1] > end - at)
-            return false;
-        if (property[0] == PROPERTY_AARCH64_FEATURE_1 && property[1] == sizeof bits) {
-            memcpy(&bits, note + at, sizeof bits);
-            return bits & PROPERTY_AARCH64_FEATURE_1_BTI;
-        }
-        uint64_t padded = ((uint64_t)property[1] + 7) & ~UINT64_C(7);
-        if (padded > end - at)
-            return false;
-        at += padded;
-    }
-    return false;
-}
-
-static void read_properties(struct elf_plan *plan, Elf *elf, const GElf_Phdr *header, uint64_t file_size)
-{
-    if (header->p_offset > file_size || header->p_filesz > file_size - header->p_offset || header->p_filesz > 1024)
-        return;
+    plan->guarded = false;
+    if (header->p_filesz > 1024 || header->p_filesz < sizeof start || header->p_offset > file_size ||
+        header->p_filesz > file_size - header->p_offset)
+        return no_property_note;
     const Elf_Data *data = elf_getdata_rawchunk(elf, (int64_t)header->p_offset, header->p_filesz, ELF_T_BYTE);
-    if (data)
-        plan->guarded = property_has_bti(data->d_buf, data->d_size);
+    if (!data)
+        return no_property_note;
+    memcpy(&start, data->d_buf, sizeof start);
+    if (start.header.n_type != PROPERTY_TYPE_0 || start.header.n_namesz != 4 || memcmp(start.name, "GNU", 4) != 0 ||
+        start.header.n_descsz > data->d_size - sizeof start)
+        return no_property_note;
+    return read_property_list(plan, (const uint8_t *)data->d_buf + sizeof start, start.header.n_descsz);
 }
 
-void elf_plan_guard(struct elf_plan *plan)
+bool elf_plan_guard(struct elf_plan *plan, bool enforced, char error[128])
 {
-    for (unsigned i = 0; plan->guarded && i < plan->nsegments; i++)
+    if (plan->bad_properties)
+        return fail(error, "%s", plan->bad_properties);
+    for (unsigned i = 0; enforced && plan->guarded && i < plan->nsegments; i++)
         plan->segments[i].prot |= plan->segments[i].prot & PROT_EXEC ? GUEST_PROT_BTI : 0;
+    return true;
 }
 
 static bool add_header(struct elf_plan *plan, const GElf_Phdr *header, uint64_t file_size, unsigned index, char error[128])
@@ -204,7 +219,7 @@ bool elf_plan_make(struct elf_plan *plan, Elf *elf, uint64_t file_size, char err
         if (!add_header(plan, &header, file_size, i, error))
             goto bad;
         if (header.p_type == PT_GNU_PROPERTY)
-            read_properties(plan, elf, &header, file_size);
+            plan->bad_properties = read_properties(plan, elf, &header, file_size);
     }
     if (plan->nsegments == 0) {
         fail(error, "malformed: nothing to load");

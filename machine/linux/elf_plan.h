@@ -34,6 +34,7 @@ struct elf_plan {
     uint64_t interpreter_offset, interpreter_size; /* PT_INTERP; size 0: none. Size includes the final zero */
     bool executable_stack;
     bool guarded;        /* built for branch target identification (GNU_PROPERTY_AARCH64_FEATURE_1_BTI) */
+    const char *bad_properties; /* what is wrong with the file's program properties, or NULL */
     unsigned nsegments;
     struct elf_segment *segments; /* malloc'ed, ascending */
 };
@@ -42,9 +43,10 @@ struct elf_plan {
     failure returns false with what is wrong in `error`, a phrase such as "not an ELF file". */
 bool elf_plan_make(struct elf_plan *plan, Elf *elf, uint64_t file_size, char error[128]);
 void elf_plan_free(struct elf_plan *plan);
-/** Has the code mapped with PROT_BTI if the file is built for that. Linux does this for an interpreter, and for a program
-    without one; other programs and libraries are guarded by their interpreter. */
-void elf_plan_guard(struct elf_plan *plan);
+/** Has the code mapped with PROT_BTI if the file is built for that and the CPU has FEAT_BTI (`enforced`). Linux does this for
+    an interpreter, and for a program without one; other programs and libraries are guarded by their interpreter. False with
+    a phrase in `error`, if their properties are malformed: Linux does not start them. */
+bool elf_plan_guard(struct elf_plan *plan, bool enforced, char error[128]);
 
 /** Maps the plan from `fd`. `base`: wanted address of a relocatable image, 0 for any. *bias receives the difference
     between addresses in memory and in the file. False with a phrase in `error`. */

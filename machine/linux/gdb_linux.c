@@ -33,7 +33,9 @@ int gdb_signal_number(int signal)
 {
     if (signal > 0 && signal < 32)
         return gdb_numbers[signal];
-    return signal == 32 ? GDB_REALTIME_32 : signal == 64 ? GDB_REALTIME_64 : signal > 32 && signal < 64 ? signal - 33 + GDB_REALTIME_33 : 0;
+    if (signal == 32 || signal == 64)
+        return signal == 32 ? GDB_REALTIME_32 : GDB_REALTIME_64;
+    return signal > 32 && signal < 64 ? signal - 33 + GDB_REALTIME_33 : 0;
 }
 
 int gdb_signal_to_linux(int number)
@@ -374,6 +376,13 @@ void gdb_fork_child(struct process *process, struct thread *self)
     engine_set_watchpoints(process->engine, NULL, 0);
     if (!self->trace.attached)
         signals_catch_handled(process);
+}
+
+size_t gdb_descriptors(const struct gdb_process *gdb, int fds[GDB_DESCRIPTORS])
+{
+    size_t n = gdb_server_descriptors(gdb->server, fds);
+    fds[n++] = gdb->memory;
+    return n;
 }
 
 static void *serve(void *opaque)

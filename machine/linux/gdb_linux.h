@@ -85,6 +85,10 @@ void gdb_exit(struct thread *thread, int status, int signal);
 /** In a forked child: no debugger here. */
 void gdb_fork_child(struct process *process, struct thread *self);
 
+/** Descriptors that the guest has nothing to do with (-1 is none); returns how many. */
+#define GDB_DESCRIPTORS 4
+size_t gdb_descriptors(const struct gdb_process *gdb, int fds[GDB_DESCRIPTORS]);
+
 /** Signal numbers of gdb (include/gdb/signals.def) for those of Linux, and back; 0 for none. */
 int gdb_signal_number(int linux_signal);
 int gdb_signal_to_linux(int number);

@@ -59,8 +59,7 @@ static void registers_written(void *opaque, struct gdb_id id)
     struct thread *thread = gdb_find_thread(opaque, id);
     if (!thread)
         return;
-    /* The pc was not reached by a branch, and what was loaded exclusively may be another register's now. */
-    thread->cpu->cpu.branch_kind = 0;
+    /* What was loaded exclusively may be another register's now. */
     thread->cpu->excl_address = A64_EXCL_NONE;
 }
 

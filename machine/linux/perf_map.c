@@ -133,6 +133,16 @@ void perf_map_flush(struct perf_map *perf)
         fflush(perf->dump);
 }
 
+size_t perf_map_descriptors(const struct perf_map *perf, int fds[PERF_MAP_DESCRIPTORS])
+{
+    size_t n = 0;
+    if (perf->map)
+        fds[n++] = fileno(perf->map);
+    if (perf->dump)
+        fds[n++] = fileno(perf->dump);
+    return n;
+}
+
 void perf_map_fork_child(struct perf_map *perf, struct engine *engine)
 {
     char error[256];

@@ -18,6 +18,9 @@ struct perf_map *perf_map_open(bool map, bool dump, char error[256]);
 const struct engine_observer *perf_map_observer(struct perf_map *perf);
 /** In the child of a fork: files of its own, with all translations that it has. */
 void perf_map_fork_child(struct perf_map *perf, struct engine *engine);
+/** Its descriptors; returns how many. */
+#define PERF_MAP_DESCRIPTORS 2
+size_t perf_map_descriptors(const struct perf_map *perf, int fds[PERF_MAP_DESCRIPTORS]);
 /** Before fork and before the end: nothing stays in buffers. */
 void perf_map_flush(struct perf_map *perf);
 

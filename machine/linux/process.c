@@ -97,9 +97,8 @@ static int load_interpreter(struct process *process, int program, const struct e
         fprintf(stderr, "dragoman: %s: %s\n", path, error);
         status = CANNOT_RUN;
     } else {
-        if (has_bti(process))
-            elf_plan_guard(&interpreter);
-        if (!elf_plan_map(&interpreter, &process->memory, fd, 0, &bias, error)) {
+        if (!elf_plan_guard(&interpreter, has_bti(process), error) ||
+            !elf_plan_map(&interpreter, &process->memory, fd, 0, &bias, error)) {
             fprintf(stderr, "dragoman: %s: %s\n", path, error);
             status = CANNOT_RUN;
         } else {
@@ -132,10 +131,9 @@ static int load_program(struct process *process, struct program_image *image)
         close(fd);
         return CANNOT_RUN;
     }
-    if (has_bti(process) && !plan.interpreter_size)
-        elf_plan_guard(&plan);
+    bool good = plan.interpreter_size || elf_plan_guard(&plan, has_bti(process), error);
     uint64_t base = (PROGRAM_BASE + plan.alignment - 1) & ~(plan.alignment - 1);
-    if (elf_plan_map(&plan, &process->memory, fd, base, &bias, error)) {
+    if (good && elf_plan_map(&plan, &process->memory, fd, base, &bias, error)) {
         process->entry = image->entry = plan.entry + bias;
         image->headers = plan.headers ? plan.headers + bias : 0;
         image->nheaders = plan.nheaders;

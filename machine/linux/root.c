@@ -12,7 +12,9 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include "machine/linux/gdb_linux.h"
 #include "machine/linux/guest_access.h"
+#include "machine/linux/perf_map.h"
 #include "machine/linux/path.h"
 #include "machine/linux/process.h"
 #include "machine/linux/syscall.h"
@@ -56,14 +58,6 @@ void root_init(struct guest_root *root, const struct options *options)
         root->executable = move_high(open(name, O_PATH | O_CLOEXEC));
 }
 
-bool root_owns(const struct guest_root *root, const struct options *options, int fd)
-{
-    if (fd < 0)
-        return false;
-    FILE *log = options->engine.log_file;
-    return fd == root->executable || (log && log != stderr && fd == fileno(log));
-}
-
 bool root_has_self(const struct guest_root *root)
 {
     return root->executable >= 0 || access(SELF, X_OK) == 0;
@@ -83,9 +77,27 @@ long root_execute_self(struct thread *thread, char **arguments, char **environme
 
 /* ---- the guest's descriptors ------------------------------------------------------------------------------------------------ */
 
+/** The lowest of dragoman's own descriptors from `first` to `last`; -1: none. */
+static int64_t first_own(const struct process *process, uint64_t first, uint64_t last)
+{
+    FILE *log = process->options->engine.log_file;
+    int own[2 + GDB_DESCRIPTORS + PERF_MAP_DESCRIPTORS] = {process->root.executable, log && log != stderr ? fileno(log) : -1};
+    size_t count = 2;
+    if (process->gdb)
+        count += gdb_descriptors(process->gdb, own + count);
+    if (process->perf)
+        count += perf_map_descriptors(process->perf, own + count);
+    int64_t found = -1;
+    for (size_t i = 0; i < count; i++) {
+        if (own[i] >= 0 && (uint64_t)own[i] >= first && (uint64_t)own[i] <= last && (found < 0 || own[i] < found))
+            found = own[i];
+    }
+    return found;
+}
+
 int64_t sys_close(struct thread *thread, const uint64_t a[6])
 {
-    if (root_owns(&thread->process->root, thread->process->options, (int)a[0]))
+    if (first_own(thread->process, (uint32_t)a[0], (uint32_t)a[0]) >= 0)
         return -EBADF;
     return HOST_SYSCALL(thread, SYS_close, a[0]);
 }
@@ -93,28 +105,15 @@ int64_t sys_close(struct thread *thread, const uint64_t a[6])
 int64_t sys_dup3(struct thread *thread, const uint64_t a[6])
 {
     struct guest_root *root = &thread->process->root;
-    if (root_owns(root, thread->process->options, (int)a[0]))
+    if (first_own(thread->process, (uint32_t)a[0], (uint32_t)a[0]) >= 0)
         return -EBADF;
-    if (root_owns(root, thread->process->options, (int)a[1])) {
+    if (first_own(thread->process, (uint32_t)a[1], (uint32_t)a[1]) >= 0) {
         int moved = (int)a[1] == root->executable ? fcntl(root->executable, F_DUPFD_CLOEXEC, root->executable + 1) : -1;
         if (moved < 0)
             return -EBADF;
         root->executable = moved;
     }
     return HOST_SYSCALL(thread, SYS_dup3, a[0], a[1], a[2]);
-}
-
-/** The lowest of dragoman's own descriptors from `first` to `last`; -1: none. */
-static int64_t first_own(const struct process *process, uint64_t first, uint64_t last)
-{
-    FILE *log = process->options->engine.log_file;
-    const int own[] = {process->root.executable, log && log != stderr ? fileno(log) : -1};
-    int64_t found = -1;
-    for (size_t i = 0; i < sizeof own / sizeof own[0]; i++) {
-        if (own[i] >= 0 && (uint64_t)own[i] >= first && (uint64_t)own[i] <= last && (found < 0 || own[i] < found))
-            found = own[i];
-    }
-    return found;
 }
 
 int64_t sys_close_range(struct thread *thread, const uint64_t a[6])

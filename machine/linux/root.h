@@ -23,9 +23,6 @@ struct guest_root {
 
 void root_init(struct guest_root *root, const struct options *options);
 
-/** Whether the descriptor is one of dragoman's own, of which the guest knows nothing. */
-bool root_owns(const struct guest_root *root, const struct options *options, int fd);
-
 /** Whether dragoman can be executed again; else the host has to know what to do with a program for arm64. */
 bool root_has_self(const struct guest_root *root);
 

@@ -132,7 +132,13 @@ void syscall_run(struct thread *thread)
         run_under_tracer(thread);
         return;
     }
+    uint64_t first_argument = cpu->x[0];
     int64_t result = run(thread, cpu->x[8] & UINT32_MAX);
+    if (result == -EINTR && thread->trace.asked) { /* interrupted by the arrival of a tracer */
+        thread->trace.number = (int32_t)cpu->x[8];
+        thread->trace.first_argument = first_argument;
+        thread->trace.restart = 1;
+    }
     if (result == -RESULT_RESTART)
         cpu->cpu.pc -= 4; /* the SVC again, after the signal */
     else if (result != -RESULT_NONE)

@@ -51,6 +51,8 @@ struct trace {
     uint32_t options;  /* PTRACE_O_* as the guest set them */
     uint32_t resume;   /* enum trace_resume */
     uint32_t asked;    /* TRACE_ASK_* not answered yet; by the signal handler */
+    /* Written by the tracer while the thread runs: signals of one kind are not queued, so that one TRACE_ASK may get lost. */
+    uint32_t want_stop, want_interrupt;
     uint32_t stop;     /* enum trace_stop */
     uint32_t in_call;  /* between the stops of TRACE_ENTRY and TRACE_EXIT */
     uint32_t restart;  /* a wait was interrupted: it starts again if no handler is called */

@@ -78,8 +78,11 @@ bool trace_handle_trap(struct thread *thread, const siginfo_t *info, void *conte
 
 static void become_traced(struct thread *thread, bool seized)
 {
-    thread->trace = (struct trace){.attached = 1, .seized = seized, .number = -1, .asked = thread->trace.asked,
-                                   .asked_signal = thread->trace.asked_signal};
+    struct trace *trace = &thread->trace;
+    /* What has been asked stays, and the call in the middle of which the tracer came. */
+    *trace = (struct trace){.attached = 1, .seized = seized, .number = trace->restart ? trace->number : -1,
+                            .asked = trace->asked, .asked_signal = trace->asked_signal, .restart = trace->restart,
+                            .first_argument = trace->first_argument};
     signals_catch_all(thread->process);
 }
 
@@ -162,6 +165,13 @@ void trace_answer(struct thread *thread)
 {
     struct trace *trace = &thread->trace;
     uint32_t asked = __atomic_exchange_n(&trace->asked, 0, __ATOMIC_SEQ_CST);
+    uint32_t stop_signal = __atomic_exchange_n(&trace->want_stop, 0, __ATOMIC_SEQ_CST);
+    if (stop_signal) {
+        asked |= TRACE_ASK_STOP;
+        trace->asked_signal = (int32_t)stop_signal;
+    }
+    if (__atomic_exchange_n(&trace->want_interrupt, 0, __ATOMIC_SEQ_CST))
+        asked |= TRACE_ASK_INTERRUPT;
     if (asked & TRACE_ASK_ATTACH) {
         bool seize = asked & TRACE_ASK_SEIZE;
         become_traced(thread, seize);

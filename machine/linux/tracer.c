@@ -193,6 +193,14 @@ static bool take_told(struct tracee *t, int *status)
         return take_exec(t, status);
     case TRACE_HELLO:
         set_host_options(t);
+        if (t->seized && t->interrupt) {
+            t->interrupt = false;
+            t->copy.stop = TRACE_ASKED;
+            t->copy.info.si_signo = SIGTRAP;
+            t->copy.info.si_code = SIGTRAP | PTRACE_EVENT_STOP << 8;
+            *status = STATUS(SIGTRAP, PTRACE_EVENT_STOP);
+            return true;
+        }
         if (t->seized) {
             send_on_silently(t);
             return false;
@@ -228,6 +236,15 @@ static bool told(struct tracee *t, const struct user_regs_struct *regs)
     return true;
 }
 
+static int64_t ask_arrived(const struct tracee *t, uint32_t what, uint32_t signal)
+{
+    size_t word = what == TRACE_ASK_STOP ? offsetof(struct trace, want_stop) : offsetof(struct trace, want_interrupt);
+    uint32_t value = signal ? signal : 1;
+    if (!tracer_write(t->tid, t->address + word, &value, sizeof value))
+        return -ESRCH;
+    return ask(t->tid, what, (int)signal);
+}
+
 /** A stop before the host delivers a signal: what of it the guest sees comes later, from the thread itself. */
 static void take_host_signal(struct tracee *t, int signal, const siginfo_t *info)
 {
@@ -241,7 +258,7 @@ static void take_host_signal(struct tracee *t, int signal, const siginfo_t *info
             signal = 0; /* from the attachment itself: the thread will stop by itself */
         else if (t->arrived && tracer_read(t->tid, t->address, &now, sizeof now) && now.stop == TRACE_STOPPING)
             signal = SIGSTOP;
-        else if (ask(t->tid, TRACE_ASK_STOP, SIGSTOP) == 0)
+        else if ((t->arrived ? ask_arrived(t, TRACE_ASK_STOP, SIGSTOP) : ask(t->tid, TRACE_ASK_STOP, SIGSTOP)) == 0)
             signal = 0;
     }
     send_on(t, signal);
@@ -540,8 +557,12 @@ int64_t sys_ptrace(struct thread *thread, const uint64_t a[6])
         return -ESRCH;
     if (request == PTRACE_KILL)
         return RAW_SYSCALL(SYS_tgkill, (uint64_t)thread_group(tid), (uint64_t)tid, SIGKILL);
-    if (request == PTRACE_INTERRUPT)
-        return t->seized ? ask(tid, TRACE_ASK_INTERRUPT, 0) : -EIO;
+    if (request == PTRACE_INTERRUPT) {
+        if (!t->seized)
+            return -EIO;
+        t->interrupt = !t->arrived;
+        return t->arrived ? ask_arrived(t, TRACE_ASK_INTERRUPT, 0) : 0;
+    }
     if (t->state == TRACEE_RUNS || t->listening)
         return -ESRCH;
     return request_stopped(thread, t, request, a[2], a[3]);

@@ -19,6 +19,7 @@ struct tracee {
     pid_t tid;
     enum tracee_state state;
     bool seized, listening;
+    bool interrupt;    /* PTRACE_INTERRUPT before it has arrived */
     bool arrived;      /* has told where its description is: */
     uint64_t address;  /* of struct trace there */
     struct trace copy; /* as it was at the last stop; what changes here is written back when it runs on */

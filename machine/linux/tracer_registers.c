@@ -37,7 +37,6 @@ union register_set {
 #ifndef NT_ARM_PAC_MASK
 #define NT_ARM_PAC_MASK 0x406
 #endif
-#define PSTATE_NZCV 0xf0000000u
 #define PAC_MASK UINT64_C(0x007f000000000000) /* bits 54:48, as of a 48-bit address space */
 #define DEBUG_ARCHITECTURE (6u << 8)          /* Armv8; the number of slots, none, is below it */
 
@@ -71,7 +70,7 @@ static void get(const struct tracee *t, const struct a64_cpu *cpu, uint64_t type
         memcpy(set->general.x, cpu->x, sizeof set->general.x);
         set->general.sp = cpu->sp;
         set->general.pc = cpu->cpu.pc;
-        set->general.pstate = a64_read_nzcv(cpu);
+        set->general.pstate = a64_read_pstate(cpu);
         break;
     case NT_PRFPREG:
         memcpy(set->vector.v, cpu->v, sizeof set->vector.v);
@@ -97,12 +96,12 @@ static int64_t put(struct tracee *t, struct a64_cpu *cpu, uint64_t type, const u
 {
     switch (type) {
     case NT_PRSTATUS:
-        if (set->general.pstate & ~(uint64_t)PSTATE_NZCV & 0x1f) /* EL0 in AArch64 */
+        if (set->general.pstate & 0x1f) /* EL0 in AArch64 */
             return -EINVAL;
         memcpy(cpu->x, set->general.x, sizeof cpu->x);
         cpu->sp = set->general.sp;
         cpu->cpu.pc = set->general.pc;
-        a64_write_nzcv(cpu, (uint32_t)set->general.pstate & PSTATE_NZCV);
+        a64_write_pstate(cpu, (uint32_t)set->general.pstate);
         return 0;
     case NT_PRFPREG:
         memcpy(cpu->v, set->vector.v, sizeof cpu->v);
@@ -135,7 +134,9 @@ static bool write_cpu(const struct tracee *t, const struct a64_cpu *cpu)
     } parts[] = {
         {offsetof(struct a64_cpu, cpu.pc), offsetof(struct a64_cpu, cpu.pc) + sizeof cpu->cpu.pc},
         {offsetof(struct a64_cpu, cpu.mxcsr), offsetof(struct a64_cpu, cpu.mxcsr) + sizeof cpu->cpu.mxcsr},
+        {offsetof(struct a64_cpu, cpu.branch_kind), offsetof(struct a64_cpu, cpu.branch_kind) + sizeof cpu->cpu.branch_kind},
         {offsetof(struct a64_cpu, x), offsetof(struct a64_cpu, features)},
+        {offsetof(struct a64_cpu, pstate), offsetof(struct a64_cpu, pstate) + sizeof cpu->pstate},
     };
     for (size_t i = 0; i < sizeof parts / sizeof parts[0]; i++) {
         if (!tracer_write(t->tid, at + parts[i].start, (const char *)cpu + parts[i].start, parts[i].end - parts[i].start))
