@@ -122,12 +122,13 @@ static enum cpu_trap step(struct engine *engine, struct cpu *cpu)
 
 enum cpu_trap engine_step(struct cpu *cpu)
 {
-    uint32_t alone = CPU_WINDOW_ALONE, *window = cpu->thread->window ? cpu->thread->window : &alone;
+    uint32_t none = CPU_WINDOW_ALONE, *window = cpu->thread->window ? cpu->thread->window : &none, before = *window;
 
     thread_begin_running(cpu->thread);
     /* A window would close between steps, and a store-exclusive would fail each time: they are left out. */
     *window = CPU_WINDOW_ALONE;
     enum cpu_trap trap = step(cpu->engine, cpu);
+    *window = before;
     thread_end_running(cpu->thread);
     return trap;
 }

@@ -310,19 +310,22 @@ enum cpu_trap take_trap(struct engine *engine, struct cpu *cpu)
     }
 }
 
-/** An indirect branch has reached `region`. False: it may not be reached by one of that kind. */
-static bool arrive(struct engine *engine, struct cpu *cpu, const struct region *region)
+/** An indirect branch has reached `region`. The trap, if it may not be reached by one of that kind. */
+static enum cpu_trap arrive(struct engine *engine, struct cpu *cpu, const struct region *region)
 {
     if (!(region->entry_kinds >> cpu->branch_kind & 1)) {
-        /* If it only says that no code is there: what comes is not told to us, as with TRAP_FETCH. */
         engine_lock(engine, cpu->thread);
-        invalidate_range(engine, cpu->pc, cpu->pc + 1);
+        bool breakpoint = breakpoint_at(engine, cpu->pc);
+        /* If it only says that no code is there: what comes is not told to us, as with TRAP_FETCH. */
+        if (!breakpoint)
+            invalidate_range(engine, cpu->pc, cpu->pc + 1);
         engine_unlock(engine);
-        return false;
+        cpu->trap_info = 0;
+        return breakpoint ? TRAP_DEBUG : TRAP_BRANCH_TARGET;
     }
     jump_cache_fill(cpu, region, cpu->branch_kind);
     cpu->branch_kind = 0;
-    return true;
+    return TRAP_NONE;
 }
 
 static enum cpu_trap run(struct engine *engine, struct cpu *cpu)
@@ -340,8 +343,8 @@ static enum cpu_trap run(struct engine *engine, struct cpu *cpu)
         }
         if (!region)
             region = find_or_translate(engine, thread, cpu->pc);
-        if (cpu->branch_kind && !arrive(engine, cpu, region))
-            return TRAP_BRANCH_TARGET;
+        if (cpu->branch_kind && (trap = arrive(engine, cpu, region)) != TRAP_NONE)
+            return trap;
         if (engine->options.log & (LOG_EXEC | LOG_CPU))
             log_enter(engine, cpu, region);
         thread->generation = engine->generation;

@@ -104,7 +104,7 @@ void vec_fp_mla_long(struct emit *e, ir_ref ref)
 
 /* ---- estimates ------------------------------------------------------------------------------------------------- */
 
-/* Each lane of XT0, an index, becomes the byte of the table there. */
+/* Each lane of XT0 is an index; XT1's becomes the byte of the table there. */
 static void look_up(struct emit *e, unsigned bytes, const uint8_t *table)
 {
     struct assembler *a = &e->as;
@@ -112,7 +112,7 @@ static void look_up(struct emit *e, unsigned bytes, const uint8_t *table)
     for (unsigned i = 0; i < 16 / bytes; i++) {
         vpextr(a, bytes, asm_reg(T1), XT0, i);
         x_zext(a, 1, T1, asm_at(asm_indexed(T0, T1, 0, 0)));
-        vpinsr(a, bytes, XT0, XT0, asm_reg(T1), i);
+        vpinsr(a, bytes, XT1, i ? XT1 : XT0, asm_reg(T1), i);
     }
 }
 
@@ -151,7 +151,7 @@ void vec_fp_estimate(struct emit *e, ir_ref ref)
     shift_right(e, bytes, XT0, x, f - 8);
     vpand(a, XT0, XT0, pool_splat(e, bytes, root ? 0x1ff : 0xff));
     look_up(e, bytes, root ? softfp_rsqrt_table : softfp_recip_table);
-    vex_vmi(a, by_size(bytes, X86_vpsllw, X86_vpslld, X86_vpsllq), 6, XT0, XT0, f - 8);
+    vex_vmi(a, by_size(bytes, X86_vpsllw, X86_vpslld, X86_vpsllq), 6, XT0, XT1, f - 8);
     if (root) {
         /* (3 * bias - 1 - exponent) / 2, where 2 * bias + 1 - exponent is NOT(exponent) */
         vpandn(a, XT1, x, pool_splat(e, bytes, exponents));

@@ -28,8 +28,8 @@ enum {
     "<target><architecture>aarch64</architecture><osabi>GNU/Linux</osabi>" \
     "<feature name=\"org.gnu.gdb.aarch64.core\">" \
     "<flags id=\"cpsr_flags\" size=\"4\">" FLAG("SP", 0) FLAG("", 1) "<field name=\"EL\" start=\"2\" end=\"3\"/>" \
-    FLAG("nRW", 4) FLAG("F", 6) FLAG("I", 7) FLAG("A", 8) FLAG("D", 9) "<field name=\"BTYPE\" start=\"10\" end=\"11\"/>" FLAG("SSBS", 12) FLAG("IL", 20) FLAG("SS", 21) \
-    FLAG("DIT", 24) FLAG("V", 28) FLAG("C", 29) FLAG("Z", 30) FLAG("N", 31) "</flags>" \
+    FLAG("nRW", 4) FLAG("F", 6) FLAG("I", 7) FLAG("A", 8) FLAG("D", 9) "<field name=\"BTYPE\" start=\"10\" end=\"11\"/>" \
+    FLAG("SSBS", 12) FLAG("IL", 20) FLAG("SS", 21) FLAG("DIT", 24) FLAG("V", 28) FLAG("C", 29) FLAG("Z", 30) FLAG("N", 31) "</flags>" \
     X(0) X(1) X(2) X(3) X(4) X(5) X(6) X(7) X(8) X(9) X(10) X(11) X(12) X(13) X(14) X(15) X(16) X(17) X(18) X(19) X(20) \
     X(21) X(22) X(23) X(24) X(25) X(26) X(27) X(28) X(29) X(30) \
     "<reg name=\"sp\" bitsize=\"64\" type=\"data_ptr\"/><reg name=\"pc\" bitsize=\"64\" type=\"code_ptr\"/>" \

@@ -14,6 +14,7 @@
 #include "machine/linux/hwcap.h"
 #include "machine/linux/path.h"
 #include "machine/linux/process.h"
+#include "machine/linux/tracer.h"
 
 /* ---- maps ------------------------------------------------------------------------------------------------------------------ */
 
@@ -143,8 +144,61 @@ static const struct {
     {"auxv", true, write_auxv}, {"/proc/cpuinfo", false, write_cpuinfo},
 };
 
+/* ---- files of a process that this one traces: as its guest has them ---------------------------------------------------------- */
+
+/** True for /proc/PID/NAME of such a process; *other is a copy of what its dragoman knows of it. */
+static bool find_traced(struct process *process, const char *path, const char *name, pid_t *tid, struct process *other)
+{
+    char *end;
+    long id = strtol(path + 6, &end, 10);
+    const struct tracee *t = process->tracees && id > 0 ? tracer_tracee(process, (pid_t)id) : NULL;
+    *tid = (pid_t)id;
+    return t && t->arrived && *end == '/' && strcmp(end + 1, name) == 0 &&
+           tracer_read(t->tid, (uint64_t)t->copy.process, other, sizeof *other);
+}
+
+int64_t procfs_traced_link(struct process *process, const char *path, char *target, size_t size)
+{
+    struct process *other = malloc(sizeof *other);
+    pid_t tid;
+    int64_t n = -ENOENT;
+    if (other && find_traced(process, path, "exe", &tid, other)) {
+        /* A byte at a time: where the page behind it is not mapped, a longer read would fail. */
+        for (n = 0; (size_t)n < size && tracer_read(tid, (uint64_t)other->exe_path + (uint64_t)n, target + n, 1) && target[n]; n++)
+            ;
+    }
+    free(other);
+    return n;
+}
+
+/** A descriptor, or -ENOENT when the path is not one of these. */
+static int64_t open_traced(struct process *process, const char *path)
+{
+    struct process *other = malloc(sizeof *other);
+    pid_t tid;
+    int64_t fd = -ENOENT;
+    if (other && find_traced(process, path, "mem", &tid, other)) {
+        fd = -EACCES; /* what is written to code must be made known: only PTRACE_POKEDATA does that */
+    } else if (other && find_traced(process, path, "auxv", &tid, other)) {
+        char words[1024];
+        size_t n = other->auxv_end - other->auxv_start;
+        fd = n <= sizeof words && tracer_read(tid, other->auxv_start, words, n) ? memfd_create("proc", MFD_CLOEXEC) : -EIO;
+        if (fd >= 0 && pwrite((int)fd, words, n, 0) != (ssize_t)n) {
+            close((int)fd);
+            fd = -EIO;
+        }
+    }
+    free(other);
+    return fd;
+}
+
 int64_t procfs_open(struct process *process, const char *path, int host_flags)
 {
+    if (process->tracees && strncmp(path, "/proc/", 6) == 0) {
+        int64_t fd = open_traced(process, path);
+        if (fd != -ENOENT)
+            return fd;
+    }
     if (strncmp(path, "/proc/", 6) != 0)
         return -ENOENT;
     const char *own = path_own_proc(path);

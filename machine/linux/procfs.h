@@ -3,6 +3,7 @@
 #ifndef DRAGOMAN_MACHINE_LINUX_PROCFS_H
 #define DRAGOMAN_MACHINE_LINUX_PROCFS_H
 
+#include <stddef.h>
 #include <stdint.h>
 
 struct process;
@@ -10,5 +11,8 @@ struct process;
 /** If `path` (of the guest) is such a file: opens a copy of what it should hold, returns its descriptor or -errno. -ENOENT
     for all other files, which the caller opens as usual. */
 int64_t procfs_open(struct process *process, const char *path, int host_flags);
+
+/** The target of /proc/PID/exe of a process that this one traces; its length, or -ENOENT for other paths. */
+int64_t procfs_traced_link(struct process *process, const char *path, char *target, size_t size);
 
 #endif

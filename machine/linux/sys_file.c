@@ -108,6 +108,13 @@ int64_t sys_readlinkat(struct thread *thread, const uint64_t a[6])
                 length = a[3];
             return guest_write(a[2], exe, length) ? (int64_t)length : -EFAULT;
         }
+        int64_t traced = -ENOENT;
+        if (strncmp(path, "/proc/", 6) == 0)
+            traced = procfs_traced_link(thread->process, path, buffer, sizeof buffer);
+        if (traced >= 0 && (int64_t)a[3] > 0) {
+            size_t length = (uint64_t)traced < a[3] ? (size_t)traced : a[3];
+            return guest_write(a[2], buffer, length) ? (int64_t)length : -EFAULT;
+        }
     }
     return HOST_SYSCALL(thread, SYS_readlinkat, a[0], path_argument(thread->process, a[1], false, buffer), a[2], a[3]);
 }

@@ -8,6 +8,7 @@
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <sys/uio.h>
 #include <sys/utsname.h>
 #include <sys/wait.h>
@@ -146,8 +147,28 @@ static void files(void)
     close(fd), close(copy), close(folder), close(pair[0]), close(pair[1]);
 }
 
+/* Through the vDSO (in dynamic programs) and by the system calls: the same clocks. */
+static void vdso(void)
+{
+    const unsigned char *image = (const unsigned char *)getauxval(AT_SYSINFO_EHDR);
+    CHECK(image && memcmp(image, ELFMAG, SELFMAG) == 0 && ((const ElfW(Ehdr) *)image)->e_machine == EM_AARCH64);
+    static const clockid_t ids[] = {CLOCK_REALTIME, CLOCK_MONOTONIC, CLOCK_BOOTTIME, CLOCK_REALTIME_COARSE, CLOCK_THREAD_CPUTIME_ID};
+    for (unsigned i = 0; i < sizeof ids / sizeof ids[0]; i++) {
+        struct timespec before, now, after;
+        CHECK(syscall(SYS_clock_gettime, ids[i], &before) == 0);
+        CHECK(clock_gettime(ids[i], &now) == 0);
+        CHECK(syscall(SYS_clock_gettime, ids[i], &after) == 0);
+        CHECK(now.tv_nsec >= 0 && now.tv_nsec < 1000000000);
+        CHECK(before.tv_sec < now.tv_sec || (before.tv_sec == now.tv_sec && before.tv_nsec <= now.tv_nsec));
+        CHECK(now.tv_sec < after.tv_sec || (now.tv_sec == after.tv_sec && now.tv_nsec <= after.tv_nsec));
+    }
+    CHECK(syscall(SYS_clock_gettime, 12345, ids) == -1 && errno == EINVAL);
+    CHECK(syscall(SYS_clock_gettime, CLOCK_MONOTONIC, bad_address) == -1 && errno == EFAULT);
+}
+
 int main(int argc, char **argv)
 {
+    vdso();
     (void)argc;
     children();
     memory();
