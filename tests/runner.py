@@ -21,11 +21,11 @@ GUESTS = {
     'signals': ['-O0', '-O2'], 'selfmod': ['-O2'], 'threads': ['-O0', '-O2'], 'translating': ['-O1'], 'ordering': ['-O0', '-O2'],
     'exclusives': LEVELS, 'litmus': LEVELS,
     'process': ['-O1'], 'exec': ['-O1'], 'pauth': ['-O0', '-O2'], 'copying': ['-O0', '-O2'], 'addresses': ['-O0', '-O2'], 'tracing': ['-O0', '-O2'],
-    'bti': ['-O0', '-O2'], 'guarded': ['-O2'],
+    'bti': ['-O0', '-O2'], 'guarded': ['-O2'], 'invalid': ['-O0', '-O2'],
 }
 # Flags of one of them.
 FLAGS = {
-    'bti': ['-mbranch-protection=standard'],
+    'bti': ['-mbranch-protection=standard'], 'invalid': ['-ffp-contract=off'],
     'guarded': ['-mbranch-protection=standard', '-nostdlib', '-Wl,-z,force-bti'],
 }
 # Again on other CPUs.
@@ -35,7 +35,8 @@ DYNAMIC = ['control', 'threads', 'signals', 'process', 'loaded']
 ACCEL = {
     'control-O2': ['cache=256K', 'chain=off', 'predict=off', 'lookup=off', 'regions=off', 'fold=off', 'hot=1', 'backend=interp'],
     'integer-O2': ['fold=off', 'dce=off', 'hot=1', 'backend=interp'],
-    'floating-O2': ['hot=1', 'backend=interp'],
+    'floating-O2': ['hot=1', 'traps=off', 'backend=interp'],
+    'invalid-O2': ['hot=1', 'traps=off', 'regions=off', 'backend=interp'],
     'faults-O2': ['hot=1', 'regions=off', 'fold=off', 'backend=interp'],
     'signals-O2': ['hot=1', 'regions=off', 'predict=off', 'hot=1,number=off,dce=off'],
     'selfmod-O2': ['cache=256K', 'hot=1', 'chain=off'],

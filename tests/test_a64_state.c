@@ -127,6 +127,53 @@ static void test_steps(void **state)
     }
 }
 
+/* ---- breakpoints and branch targets --------------------------------------------------------------------------------------- */
+
+static uint32_t guarded(void *opaque, uint64_t pc)
+{
+    (void)opaque;
+    (void)pc;
+    return A64_CODE_GUARDED;
+}
+
+static void test_breakpoint_at_target(void **state)
+{
+    static const uint32_t code[] = {
+        0xd63f00e0, /* blr x7 */
+        0xd503201f, /* 1: nop: no landing pad */
+        0xd503245f, /* 2: bti c */
+        0xd4200000, /* 3: brk #0 */
+    };
+    (void)state;
+    for (unsigned i = 0; i < 2; i++) {
+        struct fixture f;
+        if (backends[i]->missing && backends[i]->missing())
+            continue;
+        prepare(&f, backends[i]);
+        struct cpu *cpu = &f.cpu->cpu;
+        f.engine->memory.attributes = guarded;
+        memcpy(f.code, code, sizeof code);
+        for (unsigned target = 1; target <= 2; target++) {
+            uint64_t pc = f.cpu->x[7] = (uintptr_t)&f.code[target];
+            for (int round = 0; round < 3; round++) {
+                assert_true(engine_set_breakpoints(f.engine, &pc, 1));
+                cpu->pc = (uintptr_t)f.code;
+                assert_int_equal(engine_run(cpu), TRAP_DEBUG);
+                assert_true(cpu->pc == pc);
+                assert_int_equal(cpu->branch_kind, A64_BTYPE_CALL);
+                assert_int_equal(engine_step(cpu), target == 1 ? TRAP_BRANCH_TARGET : TRAP_NONE);
+                assert_int_equal(cpu->branch_kind, target == 1 ? A64_BTYPE_CALL : A64_BTYPE_NONE);
+                cpu->branch_kind = 0;
+                assert_true(engine_set_breakpoints(f.engine, NULL, 0));
+                cpu->pc = (uintptr_t)f.code;
+                assert_int_equal(engine_run(cpu), target == 1 ? TRAP_BRANCH_TARGET : TRAP_BREAKPOINT);
+                cpu->branch_kind = 0;
+            }
+        }
+        finish(&f);
+    }
+}
+
 /* ---- PSTATE ------------------------------------------------------------------------------------------------------------------ */
 
 enum { REGISTER_PC = 32, REGISTER_CPSR = 33 };
@@ -168,6 +215,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_windows),
         cmocka_unit_test(test_steps),
+        cmocka_unit_test(test_breakpoint_at_target),
         cmocka_unit_test(test_debugger),
     };
     return cmocka_run_group_tests_name("a64 state", tests, NULL, NULL);

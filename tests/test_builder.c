@@ -622,6 +622,64 @@ static void loop_at_entry(void **state)
     f->b->hot = false;
 }
 
+/* The flags that a loop's load would have to tell are the last iteration's comparison: no PARAM, but for the first one. */
+static void loop_is_peeled(void **state)
+{
+    struct fixture *f = *state;
+    f->b->hot = true;
+    struct builder *b = begin(f);
+    builder_put(b, X1, b_load(b, IR_I64, 8, 0, builder_get(b, X0), 0));
+    next(b);
+    ir_ref stepped = b_add(b, builder_get(b, X0), b_i64(b, 8));
+    builder_put(b, X0, stepped);
+    builder_put(b, NZCV, b_flags(b, IR_FLAGS_SUB, stepped, builder_get(b, X2), IR_NONE));
+    next(b);
+    builder_branch(b, b_cond(b, IR_FLAG_NE, builder_get(b, NZCV)), 0x1000, 0x100c);
+    expect(f, "block0 0x1000:\n"
+              "    v0 = get.i64 X0\n"
+              "    v1 = get.i64 X2\n"
+              "    insn 0x1000\n"
+              "    v2 = load.i64.8 [v0]\n"
+              "    bind X1, v2\n"
+              "    v3 = const.i64 0x8\n"
+              "    v4 = add.i64 v0, v3\n"
+              "    bind X0, v4\n"
+              "    v5 = flags_sub.i32.8 v4, v1\n"
+              "    bind NZCV, v5\n"
+              "    v6 = cmp.i32.8 ne v4, v1\n"
+              "    insn 0x1008\n"
+              "    poll 0x1008\n"
+              "    branch v6, block2(v4, v2), block1\n"
+              "block1 0x100c cold:\n"
+              "    v7 = flags_sub.i32.8 v4, v1\n"
+              "    set X0, v4\n"
+              "    set X1, v2\n"
+              "    set NZCV, v7\n"
+              "    exit 0x100c\n"
+              "block2(v8: i64, v9: i64) 0x1000 depth 1:\n"
+              "    state X0=v8, X1=v9\n"
+              "    v10 = flags_sub.i32.8 v8, v1\n"
+              "    bind NZCV, v10\n"
+              "    insn 0x1000\n"
+              "    v11 = load.i64.8 [v8]\n"
+              "    bind X1, v11\n"
+              "    v12 = add.i64 v8, v3\n"
+              "    bind X0, v12\n"
+              "    v13 = flags_sub.i32.8 v12, v1\n"
+              "    bind NZCV, v13\n"
+              "    v14 = cmp.i32.8 ne v12, v1\n"
+              "    insn 0x1008\n"
+              "    poll 0x1008\n"
+              "    branch v14, block2(v12, v11), block3\n"
+              "block3 0x100c cold:\n"
+              "    v15 = flags_sub.i32.8 v12, v1\n"
+              "    set X0, v12\n"
+              "    set X1, v11\n"
+              "    set NZCV, v15\n"
+              "    exit 0x100c\n");
+    f->b->hot = false;
+}
+
 static void nested_loops(void **state)
 {
     struct fixture *f = *state;
@@ -860,6 +918,7 @@ int main(void)
         TEST(instructions_are_fetched),
         TEST(diamond),
         TEST(loop_at_entry),
+        TEST(loop_is_peeled),
         TEST(nested_loops),
         TEST(irreducible_loop),
         TEST(values_are_folded_across_blocks),

@@ -310,18 +310,20 @@ enum cpu_trap take_trap(struct engine *engine, struct cpu *cpu)
     }
 }
 
-/** An indirect branch has reached `region`. The trap, if it may not be reached by one of that kind. */
+/** An indirect branch has reached `region`. The trap, if it may not be reached by one of that kind; TRAP_RESYNC: look again. */
 static enum cpu_trap arrive(struct engine *engine, struct cpu *cpu, const struct region *region)
 {
     if (!(region->entry_kinds >> cpu->branch_kind & 1)) {
         engine_lock(engine, cpu->thread);
-        bool breakpoint = breakpoint_at(engine, cpu->pc);
+        enum cpu_trap trap = table_find(engine, cpu->pc, cpu->thread->key) != region ? TRAP_RESYNC
+                             : breakpoint_at(engine, cpu->pc)                        ? TRAP_DEBUG
+                                                                                     : TRAP_BRANCH_TARGET;
         /* If it only says that no code is there: what comes is not told to us, as with TRAP_FETCH. */
-        if (!breakpoint)
+        if (trap == TRAP_BRANCH_TARGET)
             invalidate_range(engine, cpu->pc, cpu->pc + 1);
         engine_unlock(engine);
         cpu->trap_info = 0;
-        return breakpoint ? TRAP_DEBUG : TRAP_BRANCH_TARGET;
+        return trap;
     }
     jump_cache_fill(cpu, region, cpu->branch_kind);
     cpu->branch_kind = 0;
@@ -343,8 +345,12 @@ static enum cpu_trap run(struct engine *engine, struct cpu *cpu)
         }
         if (!region)
             region = find_or_translate(engine, thread, cpu->pc);
-        if (cpu->branch_kind && (trap = arrive(engine, cpu, region)) != TRAP_NONE)
-            return trap;
+        if (cpu->branch_kind && (trap = arrive(engine, cpu, region)) != TRAP_NONE) {
+            if (trap != TRAP_RESYNC)
+                return trap;
+            region = NULL;
+            continue;
+        }
         if (engine->options.log & (LOG_EXEC | LOG_CPU))
             log_enter(engine, cpu, region);
         thread->generation = engine->generation;

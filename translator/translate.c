@@ -51,10 +51,12 @@ static void build_block(struct engine *engine, unsigned index, const uint64_t *p
     builder_begin_block(b, index);
     do {
         if (breakpoint_at(engine, b->pc) && !(b->key & KEY_STEP)) {
-            if (insns == 0)
+            if (insns == 0) {
+                b->entry_kinds = 1; /* others are to ask, so that it stays known which of them came: see arrive() */
                 builder_trap(b, TRAP_DEBUG, b->pc, 0);
-            else
+            } else {
                 builder_fall_through(b);
+            }
             break;
         }
         builder_insn(b);

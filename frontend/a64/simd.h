@@ -119,7 +119,8 @@ static inline ir_ref v_rounding_shift_right(struct a64_translate *t, unsigned la
     return b_v2(t->b, IR_VADD, lane, b_vimm(t->b, is_unsigned ? IR_VSHR : IR_VSAR, lane, n, v, IR_NONE), round);
 }
 /** r in the lanes where `fits` has ones; else the limit, of n's sign, that a shift to the left of n has gone beyond. */
-static inline ir_ref v_limited(struct a64_translate *t, unsigned lane, bool is_unsigned, ir_ref fits, ir_ref r, ir_ref n)
+static inline ir_ref v_limited(struct a64_translate *t, unsigned lane, bool is_unsigned, ir_ref fits, ir_ref r,
+                               ir_ref n)
 {
     if (is_unsigned)
         return b_v2(t->b, IR_VOR, 0, r, v_not(t, fits));

@@ -117,7 +117,7 @@ ir_ref v_multiply_poly(struct a64_translate *t, ir_ref n, ir_ref m)
     for (unsigned i = 0; i < 2; i++) {
         uint64_t first = 4 * i, none = 0xff;
         uint64_t by_1 = UINT64_C(0xffffffff) << 32 | none << 24 | (first + 1) << 16 | none << 8 | first;
-        uint64_t by_2 = UINT64_C(0xffff) << 48 | none << 40 | (first + 1) << 32 | UINT64_C(0xffff) << 16 | none << 8 | first;
+        uint64_t by_2 = UINT64_C(0xffffff) << 40 | (first + 1) << 32 | UINT64_C(0xffffff) << 8 | first;
         ir_ref a = b_v2(t->b, IR_VTBL, 1, n, builder_vconst(t->b, by_1, by_1 + 0x00020002));
         ir_ref b = b_v2(t->b, IR_VTBL, 1, m, builder_vconst(t->b, by_2, by_2 + UINT64_C(0x0000000200000002)));
         ir_ref four = v_join(t, b_vimm(t->b, IR_VCLMUL, 8, 0, a, b), b_vimm(t->b, IR_VCLMUL, 8, 3, a, b));

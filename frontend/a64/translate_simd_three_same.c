@@ -277,7 +277,7 @@ void a64_vec_rounding_doubling_accumulate_element(struct a64_translate *t)
     multiply_high_accumulate(t, n_of(t), get_element(t, lane_bytes(t)), t->word >> 13 & 1);
 }
 
-/* ---- dot products of bytes: even and odd ones apart, as halves ----------------------------------------------------- */
+/* ---- dot products of bytes: even and odd ones apart, as halves --------------------------------------------------- */
 
 struct widened {
     ir_ref even, odd;
@@ -285,10 +285,10 @@ struct widened {
 
 static struct widened widen_bytes(struct a64_translate *t, bool is_unsigned, ir_ref v)
 {
+    ir_ref odd = b_vimm(t->b, is_unsigned ? IR_VSHR : IR_VSAR, 2, 8, v, IR_NONE);
     if (is_unsigned)
-        return (struct widened){b_v2(t->b, IR_VAND, 0, v, v_splat(t, 2, 0xff)), b_vimm(t->b, IR_VSHR, 2, 8, v, IR_NONE)};
-    ir_ref even = b_vimm(t->b, IR_VSHL, 2, 8, v, IR_NONE);
-    return (struct widened){b_vimm(t->b, IR_VSAR, 2, 8, even, IR_NONE), b_vimm(t->b, IR_VSAR, 2, 8, v, IR_NONE)};
+        return (struct widened){b_v2(t->b, IR_VAND, 0, v, v_splat(t, 2, 0xff)), odd};
+    return (struct widened){b_vimm(t->b, IR_VSAR, 2, 8, b_vimm(t->b, IR_VSHL, 2, 8, v, IR_NONE), IR_NONE), odd};
 }
 
 static ir_ref dot_bytes(struct a64_translate *t, struct widened n, struct widened m)

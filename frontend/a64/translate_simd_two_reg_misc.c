@@ -34,8 +34,8 @@ void a64_vec_add_long_pairwise(struct a64_translate *t)
     put_lanes(t, lane * 2, r);
 }
 
-/* SUQADD, USQADD: with the highest bit of Vd's lanes inverted, which moves its range onto that of the other signedness, the
-   sum's limits are those of an addition of like operands. */
+/* SUQADD, USQADD: with the highest bit of Vd's lanes inverted, which moves its range onto that of the other
+   signedness, the sum's limits are those of an addition of like operands. */
 void a64_vec_saturating_accumulate(struct a64_translate *t)
 {
     unsigned lane = lane_bytes(t);
@@ -184,9 +184,9 @@ void a64_ADDP_scalar(struct a64_translate *t)
 }
 
 /*
- * URECPE, URSQRTE: fixed point, all of it fraction. The estimates are those of the same numbers in floating point, whose
- * fraction they keep; numbers below 1/2, 1/4 give all ones. The highest bit that counts is the fraction's unwritten one:
- * it adds one to the exponent.
+ * URECPE, URSQRTE: fixed point, all of it fraction. The estimates are those of the same numbers in floating point,
+ * whose fraction they keep; numbers below 1/2, 1/4 give all ones. The highest bit that counts is the fraction's
+ * unwritten one: it adds one to the exponent.
  */
 void a64_vec_unsigned_estimate(struct a64_translate *t)
 {

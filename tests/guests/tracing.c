@@ -3,6 +3,8 @@
 #include <elf.h>
 #include <errno.h>
 #include <signal.h>
+#include <asm/hwcap.h>
+#include <sys/auxv.h>
 #include <sys/ptrace.h>
 #include <sys/syscall.h>
 #include <sys/uio.h>
@@ -131,6 +133,40 @@ static void signals(void)
     CHECK(WIFSIGNALED(status) && WTERMSIG(status) == SIGTERM);
 }
 
+/* PSTATE beyond NZCV: DIT, bit 24, which is off in the second half because the tracer says so. */
+#define DIT "s3_3_c4_c2_5"
+static void set_dit(void)
+{
+    unsigned long dit = 1ul << 24;
+    __asm__ volatile("msr " DIT ", %0" : : "r"(dit));
+    raise(SIGUSR1);
+    __asm__ volatile("mrs %0, " DIT : "=r"(dit));
+    _exit(dit ? 3 : 4);
+}
+
+static void process_state(void)
+{
+    if (!(getauxval(AT_HWCAP) & HWCAP_DIT))
+        return;
+    for (int clears = 0; clears <= 1; clears++) {
+        pid_t child = start(set_dit);
+        CHECK_EQ(registers(child).pstate & 1ul << 24, 0);
+        CHECK(ptrace(PTRACE_CONT, child, 0, 0) == 0);
+        int status = next_stop(child);
+        CHECK(WIFSTOPPED(status) && WSTOPSIG(status) == SIGUSR1);
+        struct user_regs_struct regs = registers(child);
+        CHECK_EQ(regs.pstate & 1ul << 24, 1ul << 24);
+        if (clears) {
+            regs.pstate &= ~(1ul << 24);
+            set_registers(child, &regs);
+        }
+        CHECK(ptrace(PTRACE_CONT, child, 0, 0) == 0);
+        status = next_stop(child);
+        CHECK(WIFEXITED(status));
+        CHECK_EQ(WEXITSTATUS(status), clears ? 4 : 3);
+    }
+}
+
 static void call_function(void)
 {
     for (int i = 0; i < 3; i++) {
@@ -252,6 +288,7 @@ int main(void)
     alarm(60);
     system_calls();
     signals();
+    process_state();
     breakpoints_and_steps();
     children();
     attachment();
