@@ -132,6 +132,15 @@ static bool option_self_fd(struct parse *p, const char *value)
     return true;
 }
 
+static bool option_seccomp_fd(struct parse *p, const char *value)
+{
+    uint64_t fd;
+    if (!parse_number(value, "-seccompfd", false, &fd))
+        return false;
+    p->options->seccomp_fd = (int)fd;
+    return true;
+}
+
 static bool option_release(struct parse *p, const char *value)
 {
     p->options->release = value;
@@ -451,6 +460,7 @@ static const struct option_row {
     {"execfd", "fd", 0, option_exec_fd, "the program is open as 'fd', which is closed once it is loaded"},
     {"traced", NULL, 0, option_traced, "a guest traces this program with ptrace"},
     {"selffd", "fd", 0, option_self_fd, "dragoman itself is open as 'fd', for where there is no /proc"},
+    {"seccompfd", "fd", 0, option_seccomp_fd, "the program's seccomp filters are in 'fd', inherited from the one before"},
     {"r", "uname", CARRY, option_release, "set the release that uname() reports"},
     {"B", "address", CARRY, option_guest_base, "guest base address (only 0)"},
     {"R", "size", CARRY, option_reserved, "reserve guest address space (only 0)"},
@@ -578,7 +588,7 @@ static bool take_registered(struct options *options)
 
 enum options_result options_parse(struct options *options, int argc, char **argv, char **env)
 {
-    *options = (struct options){.backend = &backend_x86_64, .cpu = cpu_model_default(), .program_fd = -1, .self_fd = -1};
+    *options = (struct options){.backend = &backend_x86_64, .cpu = cpu_model_default(), .program_fd = -1, .self_fd = -1, .seccomp_fd = -1};
     engine_default_options(&options->engine);
     options->engine.log_file = stderr;
     options->engine.trap_invalid = true;

@@ -22,6 +22,7 @@ struct options {
     const char *argv0;   /* -0, or NULL */
     int self_fd;         /* -selffd: dragoman itself; -1: /proc/self/exe */
     int program_fd;      /* -execfd: the program, already open; -1: to be opened by its name */
+    int seccomp_fd;      /* -seccompfd: filters from the program before; -1: none */
     bool perf_map, jit_dump; /* -perfmap, -jitdump */
     const char *gdb;     /* -g: port or path, NULL: no debugger */
     const char *log_path;

@@ -102,8 +102,8 @@ struct host_backend {
     bool (*fixup)(void *backend, struct cpu *cpu, int sig, uint64_t fault_address, ucontext_t *uc);
     /**
      * Before the CPU runs regions compiled with region.trap_invalid, or again ones without. NULL: this backend compiles them
-     * alike. Guest code sees no difference; what traps comes to fixup() as SIGFPE or SIGTRAP, and is counted in
-     * cpu->invalid_traps: as it takes a signal, a guest whose operations are often invalid is better off without.
+     * alike. Guest code sees no difference; what traps comes to fixup() as SIGFPE, and some of it once more as SIGTRAP. As that
+     * takes longer than tests of results, a guest whose operations are often invalid is better off without.
      */
     void (*trap_invalid)(struct cpu *cpu, bool trap);
     /** From a host signal handler, after state was recovered: makes `uc` continue in the epilogue, so that enter() returns

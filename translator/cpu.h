@@ -102,7 +102,6 @@ struct cpu {
                              (either backend) it is in the host's MXCSR; enter() loads it and saves it back */
     uint32_t branch_kind; /* not 0: pc has been reached by an indirect branch of this kind, and whether it may be has not been
                              looked at yet. Set by translated code when it leaves for CPU_EXIT_LOOKUP, and by the machine */
-    uint32_t invalid_traps; /* how many invalid operations have trapped (engine_options.trap_invalid) */
     /* 96 bytes; the ISA's general registers follow. */
 };
 

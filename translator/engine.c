@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "translator/engine_private.h"
@@ -20,7 +21,7 @@ void engine_default_options(struct engine_options *options)
         .dce = true,
         .regions = true,
         .hot = 2000,
-        .invalid_traps_max = 100,
+        .invalid_traps_max = 1000,
         .max_insns = 64,
         .cache_size = 64u << 20,
         .log_file = stderr,
@@ -441,6 +442,23 @@ bool engine_in_code(const struct engine *engine, const ucontext_t *uc)
     return code_cache_contains(engine->cache, (const void *)uc->uc_mcontext.gregs[REG_RIP]);
 }
 
+/** An invalid operation has trapped; the CPU's next exit finds out when that is too often. */
+static void count_trap(const struct engine *engine, struct cpu *cpu)
+{
+    struct cpu_thread *thread = cpu->thread;
+    struct timespec now;
+
+    clock_gettime(CLOCK_MONOTONIC_COARSE, &now);
+    if (now.tv_sec != thread->trap_second) {
+        thread->trap_second = now.tv_sec;
+        thread->ntraps = 0;
+    }
+    if (thread->ntraps < engine->options.invalid_traps_max)
+        thread->ntraps++;
+    else if (thread->traps)
+        __atomic_fetch_or(&cpu->interrupt, INTERRUPT_TRAPS, __ATOMIC_SEQ_CST);
+}
+
 enum engine_fault_result engine_fault(struct cpu *cpu, int sig, uint64_t fault_address, ucontext_t *uc)
 {
     const struct engine *engine = cpu->engine;
@@ -451,8 +469,8 @@ enum engine_fault_result engine_fault(struct cpu *cpu, int sig, uint64_t fault_a
     if (sig == SIGFPE || sig == SIGTRAP) {
         if (!backend->fixup || !backend->fixup(engine->backend_state, cpu, sig, fault_address, uc))
             return ENGINE_FAULT_NOT_OURS;
-        if (cpu->invalid_traps > engine->options.invalid_traps_max && cpu->thread->traps)
-            __atomic_fetch_or(&cpu->interrupt, INTERRUPT_TRAPS, __ATOMIC_SEQ_CST);
+        if (sig == SIGFPE)
+            count_trap(engine, cpu);
         return ENGINE_FAULT_FIXED;
     }
     if (backend->recover) {

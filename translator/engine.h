@@ -48,7 +48,7 @@ struct engine_options {
     bool cache_anonymous; /* code_cache_create_in() */
     bool trap_invalid;  /* the host traps invalid floating-point operations, which saves tests of results, while they are rare:
                            the machine brings each synchronous SIGFPE and SIGTRAP to engine_fault() */
-    uint32_t invalid_traps_max; /* so many traps of a CPU are rare: with one more, its results are tested instead */
+    uint32_t invalid_traps_max; /* so many traps of a CPU in a second are rare: with one more, its results are tested instead */
     bool verify;        /* ir_verify after building and after each pass; a failure ends the process: it is our defect */
     const struct engine_observer *observer; /* NULL: none */
     unsigned log;       /* LOG_* */

@@ -78,6 +78,8 @@ struct cpu_thread {
     uint32_t running;    /* atomic, see above */
     uint32_t key;        /* of the regions that the jump cache and the return predictor name */
     uint32_t traps;      /* KEY_TRAPS or 0 */
+    uint32_t ntraps;     /* in trap_second of the monotonic clock */
+    int64_t trap_second;
     uint64_t generation; /* engine.generation when translated code was entered */
     uint64_t lookups;
     uint32_t *window;    /* enum cpu_window, in the ISA's CPU struct; NULL if it has none */

@@ -133,7 +133,7 @@ unsigned emit_fcmp_flags(struct emit *e, ir_ref ref, bool *needs_parity);
 void emit_flags_fcmp(struct emit *e, ir_ref ref, unsigned dst);
 
 /** host_backend.fixup for SIGFPE and SIGTRAP, host_backend.trap_invalid (fp_fixup.c). */
-bool fp_trap_fixup(struct x86_backend *backend, struct cpu *cpu, int sig, ucontext_t *uc);
+bool fp_trap_fixup(const struct x86_backend *backend, int sig, ucontext_t *uc);
 void fp_trap_invalid(struct cpu *cpu, bool trap);
 /** Emits backend->fp_thunk into the permanent area (fp_fixup.c). */
 void fp_thunk_create(struct x86_backend *backend);

@@ -30,7 +30,7 @@ struct asm_mem scratch_temp(void) { return scratch_mem(SCRATCH_TEMP); }
 
 /* ---- traps ----------------------------------------------------------------------------------------------------- */
 
-enum { EFLAGS_TF = 1 << 8, MXCSR_IM = 1 << 7, INVALID_TRAPS_LIMIT = 1 << 30 };
+enum { EFLAGS_TF = 1 << 8, MXCSR_IM = 1 << 7 };
 
 void fp_trap_invalid(struct cpu *cpu, bool trap)
 {
@@ -58,7 +58,7 @@ static const struct code_trap *find_trap(const struct x86_backend *backend, uint
  * (comparisons, conversions) do the right thing when invalid operations are masked: they are executed once more so, and the
  * trap flag brings us back behind them.
  */
-bool fp_trap_fixup(struct x86_backend *backend, struct cpu *cpu, int sig, ucontext_t *uc)
+bool fp_trap_fixup(const struct x86_backend *backend, int sig, ucontext_t *uc)
 {
     greg_t *eflags = &uc->uc_mcontext.gregs[REG_EFL], *rip = &uc->uc_mcontext.gregs[REG_RIP];
     uint32_t *mxcsr = &uc->uc_mcontext.fpregs->mxcsr;
@@ -71,8 +71,6 @@ bool fp_trap_fixup(struct x86_backend *backend, struct cpu *cpu, int sig, uconte
     }
     if (*mxcsr & MXCSR_IM) /* some other exception: none is unmasked */
         return false;
-    if (cpu->invalid_traps < INVALID_TRAPS_LIMIT)
-        cpu->invalid_traps++;
     const struct code_trap *trap = find_trap(backend, (uint64_t)*rip);
     if (trap) {
         *rip += (greg_t)trap->stub_offset - (greg_t)trap->offset;

@@ -292,7 +292,7 @@ static void x86_enter(void *backend, struct cpu *cpu, const struct region *regio
 static bool x86_fixup(void *backend, struct cpu *cpu, int sig, uint64_t fault_address, ucontext_t *uc)
 {
     if (sig == SIGFPE || sig == SIGTRAP)
-        return fp_trap_fixup(backend, cpu, sig, uc);
+        return fp_trap_fixup(backend, sig, uc);
     uint64_t base = (uintptr_t)stack_base(cpu);
     uint64_t guard_end = base + 64 - STACK_SIZE;
     if (!base || fault_address >= guard_end || fault_address < guard_end - GUARD_SIZE)

@@ -25,8 +25,8 @@
 #define MAX_SCRIPTS 4         /* as the kernel */
 #define MAX_STRINGS (1u << 20)
 #define SCRIPT_LINE 256
-/* An empty name; dragoman -traced -selffd FD -execfd FD -0 NAME; a script's interpreter and its argument. */
-#define FIXED_PLACES (9 + 2 * MAX_SCRIPTS)
+/* An empty name; dragoman -traced -selffd FD -execfd FD -seccompfd FD -0 NAME; a script's interpreter and its argument. */
+#define FIXED_PLACES (11 + 2 * MAX_SCRIPTS)
 
 /** The pointers of a guest's string array, NULL-terminated, with `extra` free places in front. malloc'ed. */
 static int64_t read_strings(uint64_t address, size_t extra, char ***list, size_t *count)
@@ -105,7 +105,8 @@ static size_t extra_places(const struct guest_root *root)
 struct exec_plan {
     bool traced;                  /* by a guest */
     int fd;                       /* the program, when its name may be closed by execve; else -1 */
-    char fd_text[16], self_text[16];
+    int seccomp_fd;               /* filters to hand on; else -1 */
+    char fd_text[16], self_text[16], seccomp_text[16];
     char **list, **environment;   /* malloc'ed */
     const char *host_path;        /* what the host executes; NULL: dragoman itself */
     char **arguments;             /* first of them, inside the list */
@@ -151,7 +152,7 @@ static int64_t plan_exec(const struct process *process, const char *path, char *
         plan->host_path = path;
         plan->arguments = first;
         if (kind == PROGRAM_OTHER || (kind == PROGRAM_GUEST && !root_has_self(&process->root)))
-            return 0;
+            return plan->seccomp_fd < 0 || access(path, X_OK) < 0 ? 0 : -EACCES; /* it would escape from the filters */
         /* The host would refuse these without looking at the contents. */
         if (stat(path, &status) < 0)
             return -errno;
@@ -167,6 +168,11 @@ static int64_t plan_exec(const struct process *process, const char *path, char *
                 snprintf(plan->fd_text, sizeof plan->fd_text, "%d", plan->fd);
                 *--first = plan->fd_text;
                 *--first = (char *)"-execfd";
+            }
+            if (plan->seccomp_fd >= 0) {
+                snprintf(plan->seccomp_text, sizeof plan->seccomp_text, "%d", plan->seccomp_fd);
+                *--first = plan->seccomp_text;
+                *--first = (char *)"-seccompfd";
             }
             if (plan->traced)
                 *--first = (char *)"-traced";
@@ -203,9 +209,14 @@ static int64_t execute(struct thread *thread, const char *path, uint64_t argumen
     struct exec_plan *plan = calloc(1, sizeof *plan);
     if (!plan)
         return -ENOMEM;
-    plan->fd = -1;
+    plan->fd = plan->seccomp_fd = -1;
     plan->traced = thread->trace.attached;
     int64_t result = read_strings(arguments, extra, &plan->list, &count);
+    if (result == 0 && thread->seccomp.mode) {
+        result = seccomp_export(thread);
+        plan->seccomp_fd = result < 0 ? -1 : (int)result;
+        result = result < 0 ? result : 0;
+    }
     if (result == 0)
         result = read_strings(environment, 0, &plan->environment, &unused);
     if (result == 0)
@@ -225,6 +236,8 @@ static int64_t execute(struct thread *thread, const char *path, uint64_t argumen
         if (plan->fd >= 0)
             close(plan->fd);
     }
+    if (plan->seccomp_fd >= 0)
+        close(plan->seccomp_fd);
     exec_plan_free(plan);
     return result;
 }

@@ -242,6 +242,10 @@ int process_run(const struct options *options)
     thread->cpu->cpu.pc = process.entry;
     thread->cpu->sp = process.stack_pointer;
     signals_start(&process, thread);
+    if (options->seccomp_fd >= 0 && !seccomp_import(thread, options->seccomp_fd)) {
+        fprintf(stderr, "dragoman: descriptor %d holds no seccomp filters\n", options->seccomp_fd);
+        return CANNOT_RUN;
+    }
     if (options->traced)
         trace_start_traced(thread);
     if (options->gdb && (!gdb_thread_new(thread) || !gdb_start(&process, options->gdb, error))) {

@@ -20,6 +20,7 @@
 #include "machine/linux/memory.h"
 #include "machine/linux/trace.h"
 #include "machine/linux/root.h"
+#include "machine/linux/seccomp.h"
 #include "machine/options.h"
 #include "translator/engine.h"
 
@@ -70,6 +71,7 @@ struct thread {
     struct gdb_thread *gdb; /* gdb_linux.h; NULL: there is no debugger */
     uint64_t clear_child_tid, robust_list, robust_length;
     struct trace trace; /* traced.c */
+    struct seccomp seccomp;
     struct exec_plan *exec_plan; /* of an execve under way; if it succeeds in a vfork child, its parent frees it */
 };
 

@@ -115,6 +115,22 @@ static void write_environ(struct process *process, FILE *out)
     write_memory(out, process->arguments_end, process->environment_end);
 }
 
+/** The host's, which tells of the same process, but for the lines about seccomp. */
+static void write_status(struct process *process, FILE *out)
+{
+    char line[512];
+    FILE *host = fopen("/proc/thread-self/status", "re");
+    (void)process;
+    while (host && fgets(line, sizeof line, host)) {
+        if (strncmp(line, "Seccomp:", 8) == 0)
+            seccomp_print(current_thread, out);
+        else if (strncmp(line, "Seccomp_filters:", 16) != 0)
+            fputs(line, out);
+    }
+    if (host)
+        fclose(host);
+}
+
 static void write_auxv(struct process *process, FILE *out)
 {
     write_memory(out, process->auxv_start, process->auxv_end);
@@ -141,7 +157,7 @@ static const struct {
     void (*write)(struct process *process, FILE *out);
 } files[] = {
     {"maps", true, write_maps}, {"cmdline", true, write_cmdline},        {"environ", true, write_environ},
-    {"auxv", true, write_auxv}, {"/proc/cpuinfo", false, write_cpuinfo},
+    {"auxv", true, write_auxv}, {"status", true, write_status},           {"/proc/cpuinfo", false, write_cpuinfo},
 };
 
 /* ---- files of a process that this one traces: as its guest has them ---------------------------------------------------------- */

@@ -344,6 +344,12 @@ void signals_deliver(struct thread *thread)
     signals_restart(thread);
 }
 
+void signals_force_info(struct thread *thread, const siginfo_t *info, uint64_t address, uint64_t esr)
+{
+    deliver_one(thread, info, true, address, esr);
+    signals_set_mask(thread, thread->mask);
+}
+
 void signals_force(struct thread *thread, int signal, int code, uint64_t address, uint64_t esr)
 {
     siginfo_t info;
@@ -351,8 +357,7 @@ void signals_force(struct thread *thread, int signal, int code, uint64_t address
     info.si_signo = signal;
     info.si_code = code;
     info.si_addr = (void *)address;
-    deliver_one(thread, &info, true, address, esr);
-    signals_set_mask(thread, thread->mask);
+    signals_force_info(thread, &info, address, esr);
 }
 
 int64_t signals_set_mask(struct thread *thread, uint64_t mask)

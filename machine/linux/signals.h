@@ -41,6 +41,9 @@ void signals_catch_handled(struct process *process);
 /** Delivers a fault of the guest instruction at cpu->pc; it cannot be blocked. `address` is what it accessed. */
 void signals_force(struct thread *thread, int signal, int code, uint64_t address, uint64_t esr);
 
+/** The same for a signal that is described already. */
+void signals_force_info(struct thread *thread, const siginfo_t *info, uint64_t address, uint64_t esr);
+
 /** Replaces the guest's mask. 0, or -RESULT_RESTART when a signal has to be delivered under the old mask first. */
 int64_t signals_set_mask(struct thread *thread, uint64_t mask);
 /**

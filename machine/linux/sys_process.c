@@ -2,6 +2,7 @@
 /* The process about itself: names, limits, controls. Creation and end of threads and processes are in thread.c. */
 #include <errno.h>
 #include <linux/prctl.h>
+#include <linux/seccomp.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/personality.h>
@@ -103,7 +104,7 @@ static bool prctl_passes(int option)
         PR_GET_SECUREBITS,    PR_SET_SECUREBITS,   PR_SET_TIMERSLACK,    PR_GET_TIMERSLACK,   PR_SET_PTRACER,
         PR_SET_CHILD_SUBREAPER, PR_GET_CHILD_SUBREAPER, PR_SET_NO_NEW_PRIVS, PR_GET_NO_NEW_PRIVS,
         PR_SET_THP_DISABLE,   PR_GET_THP_DISABLE,  PR_CAP_AMBIENT,       PR_GET_TIMING,       PR_SET_TIMING,
-        PR_MCE_KILL,          PR_MCE_KILL_GET,     PR_SET_IO_FLUSHER,    PR_GET_IO_FLUSHER,   PR_GET_SECCOMP,
+        PR_MCE_KILL,          PR_MCE_KILL_GET,     PR_SET_IO_FLUSHER,    PR_GET_IO_FLUSHER,
         PR_TASK_PERF_EVENTS_DISABLE, PR_TASK_PERF_EVENTS_ENABLE, 0x53564d41 /* PR_SET_VMA: a name for memory */,
     };
     for (size_t i = 0; i < sizeof passed / sizeof passed[0]; i++) {
@@ -147,6 +148,14 @@ int64_t sys_prctl(struct thread *thread, const uint64_t a[6])
         case PR_PAC_SET_ENABLED_KEYS: return pac_set_enabled_keys(thread, a);
         case PR_PAC_GET_ENABLED_KEYS: return pac_get_enabled_keys(thread, a);
         }
+    }
+    switch ((int)a[0]) {
+    case PR_GET_SECCOMP:
+        return thread->seccomp.mode;
+    case PR_SET_SECCOMP:
+        if (a[1] == SECCOMP_MODE_STRICT)
+            return seccomp_call(thread, SECCOMP_SET_MODE_STRICT, 0, 0);
+        return a[1] == SECCOMP_MODE_FILTER ? seccomp_call(thread, SECCOMP_SET_MODE_FILTER, 0, a[2]) : -EINVAL;
     }
     return prctl_passes((int)a[0]) ? host_syscall(thread, SYS_prctl, a) : -EINVAL;
 }

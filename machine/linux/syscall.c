@@ -93,10 +93,32 @@ static int64_t dispatch_traced(struct thread *thread, unsigned number, const str
     return result;
 }
 
-static int64_t run(struct thread *thread, uint64_t number)
+static const struct syscall_row *find_row(uint64_t number)
 {
     static const struct syscall_row unknown = {"", "xxxxxx", NULL, -1};
-    const struct syscall_row *row = number < sizeof rows / sizeof rows[0] && rows[number].name ? &rows[number] : &unknown;
+    return number < sizeof rows / sizeof rows[0] && rows[number].name ? &rows[number] : &unknown;
+}
+
+/** -strace's line for a call that a filter has not let through. */
+static void print_filtered(struct thread *thread, uint64_t number, int64_t result)
+{
+    char line[4096];
+    const struct syscall_row *row = find_row(number);
+    size_t used = strace_format_call(line, sizeof line, thread->tid, (unsigned)number, row, thread->cpu->x);
+    used += strace_format_result(line + used, sizeof line - used, row, result);
+    print(thread->process->options->engine.log_file, line, used);
+}
+
+static int64_t run(struct thread *thread, uint64_t number)
+{
+    int64_t refusal;
+    if (__builtin_expect(__atomic_load_n(&thread->seccomp.mode, __ATOMIC_RELAXED) != 0, 0) &&
+        !seccomp_admit(thread, &number, &refusal)) {
+        if (thread->process->options->strace && refusal != -RESULT_NONE)
+            print_filtered(thread, number, refusal);
+        return refusal;
+    }
+    const struct syscall_row *row = find_row(number);
     uint64_t a[6];
     memcpy(a, thread->cpu->x, sizeof a);
     return thread->process->options->strace ? dispatch_traced(thread, (unsigned)number, row, a) : dispatch(thread, row, a);

@@ -36,6 +36,7 @@ static void copy_registers(struct a64_cpu *to, const struct a64_cpu *from)
     memcpy((char *)to + start, (const char *)from + start, sizeof *to - start);
     to->cpu.pc = from->cpu.pc;
     to->cpu.mxcsr = from->cpu.mxcsr;
+    to->cpu.branch_kind = from->cpu.branch_kind; /* of a vfork child that died of it, too: see clone_vfork() */
     to->excl_address = A64_EXCL_NONE;
 }
 
@@ -69,6 +70,7 @@ static struct thread *thread_new(struct process *process)
 
 static void thread_free(struct thread *thread)
 {
+    seccomp_release(thread);
     engine_cpu_free(&thread->cpu->cpu);
     gdb_thread_free(thread);
     free(thread);
@@ -219,6 +221,7 @@ void thread_loop(struct thread *thread)
 
 struct thread_start {
     struct thread *thread;
+    const struct thread *creator;
     struct trace trace; /* of the creator */
     bool traced;
     uint64_t flags, parent_tid, child_tid;
@@ -239,6 +242,7 @@ static void *thread_main(void *opaque)
     current_thread = thread;
     signals_retake(thread->process);
     thread_register(thread);
+    seccomp_inherit(thread, start->creator);
     /* Both before either side runs on: the thread may end, and its memory go, before its creator wakes. */
     if (start->flags & CLONE_PARENT_SETTID)
         put_tid(start->parent_tid, thread->tid);
@@ -273,7 +277,7 @@ static int64_t clone_thread(struct thread *parent, uint64_t flags, uint64_t stac
         thread->cpu->tpidr_el0 = tls;
     thread->mask = parent->mask;
 
-    struct thread_start start = {.thread = thread, .flags = flags, .parent_tid = parent_tid, .child_tid = child_tid,
+    struct thread_start start = {.thread = thread, .creator = parent, .flags = flags, .parent_tid = parent_tid, .child_tid = child_tid,
                                  .trace = parent->trace, .traced = trace_follows(parent, flags & ~(uint64_t)CSIGNAL)};
     sem_init(&start.ready, 0, 0);
     pthread_attr_t attributes;

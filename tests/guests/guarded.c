@@ -43,6 +43,27 @@ __attribute__((visibility("hidden"))) extern char bare[], padded[];
 
 static void go(const char *target) { __asm__ volatile("blr %0" : : "r"(target) : "x30", "memory"); }
 
+#define VFORK (0x100 | 0x4000 | 17) /* CLONE_VM, CLONE_VFORK, SIGCHLD */
+
+/** A child on this CPU that dies of a branch. The parent goes on here, in guarded code, and has not branched. */
+__attribute__((noinline)) static int child_dies(int has_bti)
+{
+    static const struct {
+        void *handler;
+        uint64_t flags, restorer, mask;
+    } defaults;
+    int status = 0;
+    long pid = call(SYS_clone, VFORK, 0, 0, 0);
+    if (pid == 0) {
+        call(SYS_rt_sigaction, SIGILL, (long)&defaults, 0, 8);
+        go(bare);
+        call(SYS_exit, 5, 0, 0, 0);
+    }
+    if (pid < 0 || call(SYS_wait4, pid, (long)&status, 0, 0) != pid)
+        return 0;
+    return has_bti ? (status & 0x7f) == SIGILL : status == 5 << 8;
+}
+
 __attribute__((used, noinline)) static void begin(const uint64_t *stack)
 {
     struct {
@@ -61,7 +82,7 @@ __attribute__((used, noinline)) static void begin(const uint64_t *stack)
         go(padded);
         go(bare);
     }
-    if (caught != expected)
+    if (caught != expected || !child_dies(expected != 0) || caught != expected)
         end("failed\n", 7, 1);
     end("ok\n", 3, 0);
 }
