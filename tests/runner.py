@@ -3,7 +3,7 @@
 """Runs the tests, two at a time, a line for each, and closes with `N passed, N failed`. Called by tests/run.
 
 Kinds: unit (cmocka programs of the build folder, a line a case), guest (tests/guests/, cross-compiled at several
-levels), bad (wrong input, dying guests), tool (-g, -perfmap, -jitdump, dragoman-binfmt), program (tests/programs/),
+levels), bad (wrong input, dying guests), tool (-g, -perfmap, -jitdump, core files, dragoman-binfmt), program (tests/programs/),
 random (a minute of random instructions and the operands of TestFloat against QEMU, the decode table against
 binutils).
 """
@@ -21,6 +21,7 @@ GUESTS = {
     'signals': ['-O0', '-O2'], 'selfmod': ['-O2'], 'threads': ['-O0', '-O2'], 'translating': ['-O1'], 'ordering': ['-O0', '-O2'],
     'exclusives': LEVELS, 'litmus': LEVELS,
     'process': ['-O1'], 'exec': ['-O1'], 'pauth': ['-O0', '-O2'], 'copying': ['-O0', '-O2'], 'addresses': ['-O0', '-O2'], 'tracing': ['-O0', '-O2'],
+    'seccomp': ['-O0', '-O2'],
     'bti': ['-O0', '-O2'], 'guarded': ['-O2'], 'invalid': ['-O0', '-O2'],
 }
 # Flags of one of them.
@@ -143,6 +144,7 @@ def collect(args):
     tests.append(Test('bad', 'faulting guest', [here + '/faulting.sh'], env))
     tests.append(Test('tool', 'gdb', [here + '/debug/test_gdb.py'], env, tap=True))
     tests.append(Test('tool', 'perf', [here + '/perf_map.py'], env))
+    tests.append(Test('tool', 'core files', [here + '/core_files.py'], env))
     tests.append(Test('tool', 'binfmt', [here + '/binfmt.sh'], env))
 
     minute = ['--build', args.build, '--seed', '1', '--seconds', '60']
@@ -197,7 +199,7 @@ def main():
     args = parser.parse_args()
     args.build = os.path.abspath(args.build)
     args.dragoman = args.dragoman or os.path.join(args.build, 'dragoman')
-    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    resource.setrlimit(resource.RLIMIT_CORE, (0, resource.getrlimit(resource.RLIMIT_CORE)[1]))
     tests = collect(args)
     if args.list:
         for test in tests:

@@ -324,59 +324,65 @@ struct region *code_cache_find(const struct code_cache *cache, const void *addre
     return (uintptr_t)address - (uintptr_t)region->code < region->code_size ? region : NULL;
 }
 
-static bool copy_to(int fd, const uint8_t *from, size_t size, off_t offset)
+/** Into memory that the copy alone has. Written rather than copied where it is a file: the kernel then allocates whole runs
+    without a fault a page. */
+static bool copy_to(const struct code_cache *cache, int fd, size_t offset, size_t size)
 {
+    const uint8_t *from = cache->rw + offset;
+
+    if (fd < 0) {
+        memcpy(cache->snapshot_rw + offset, from, size);
+        return true;
+    }
     while (size > 0) {
-        ssize_t n = pwrite(fd, from, size, offset);
+        ssize_t n = pwrite(fd, from, size, (off_t)offset);
         if (n <= 0) {
             if (n < 0 && errno == EINTR)
                 continue;
             return false;
         }
         from += n;
-        offset += n;
+        offset += (size_t)n;
         size -= (size_t)n;
     }
     return true;
 }
 
-int code_cache_snapshot(const struct code_cache *cache)
+void code_cache_drop_snapshot(struct code_cache *cache)
 {
-    int fd = memory_file(cache->size);
-    if (fd < 0)
-        return -1;
-    /* Written rather than copied through a mapping: the kernel then allocates whole runs without a fault a page. */
-    bool ok = copy_to(fd, cache->rw, cache->permanent_used, 0);
-    for (unsigned i = 0; ok && i < CODE_CACHE_CHUNKS; i++) {
-        const struct code_chunk *chunk = &cache->chunks[i];
-        ok = copy_to(fd, cache->rw + chunk->start, chunk->nregions ? chunk->used : 0, chunk->start);
-    }
-    if (!ok) {
-        close(fd);
-        return -1;
-    }
-    return fd;
+    if (!cache->snapshot_rx)
+        return;
+    munmap(cache->snapshot_rx, cache->size);
+    munmap(cache->snapshot_rw, cache->size);
+    cache->snapshot_rx = cache->snapshot_rw = NULL;
 }
 
-/** What copy_to() has put into `fd`. */
-static bool read_used(const struct code_cache *cache, int fd)
+bool code_cache_snapshot(struct code_cache *cache)
 {
-    bool ok = pread(fd, cache->rw, cache->permanent_used, 0) == (ssize_t)cache->permanent_used;
+    int fd = cache->anonymous ? -1 : memory_file(cache->size);
+    bool ok = (fd >= 0 || cache->anonymous) &&
+              map_twice(fd, cache->size, NULL, NULL, &cache->snapshot_rx, &cache->snapshot_rw) &&
+              copy_to(cache, fd, 0, cache->permanent_used);
     for (unsigned i = 0; ok && i < CODE_CACHE_CHUNKS; i++) {
         const struct code_chunk *chunk = &cache->chunks[i];
-        ok = chunk->nregions == 0 || pread(fd, cache->rw + chunk->start, chunk->used, chunk->start) == (ssize_t)chunk->used;
+        ok = copy_to(cache, fd, chunk->start, chunk->nregions ? chunk->used : 0);
     }
+    if (fd >= 0)
+        close(fd);
+    if (!ok)
+        code_cache_drop_snapshot(cache);
     return ok;
 }
 
-bool code_cache_adopt(struct code_cache *cache, int fd)
+bool code_cache_adopt(struct code_cache *cache)
 {
+    if (!cache->snapshot_rx)
+        return false;
     for (unsigned i = 0; i < CODE_CACHE_CHUNKS; i++)
         cache->chunks[i].populated = cache->chunks[i].used;
-    uint8_t *rx, *rw;
-    bool mapped = map_twice(cache->anonymous ? -1 : fd, cache->size, (void *)cache->rx, cache->rw, &rx, &rw);
-    if (mapped && cache->anonymous)
-        mapped = read_used(cache, fd);
-    close(fd);
-    return mapped;
+    const int flags = MREMAP_MAYMOVE | MREMAP_FIXED;
+    bool ok = mremap(cache->snapshot_rx, cache->size, cache->size, flags, cache->rx) != MAP_FAILED &&
+              mremap(cache->snapshot_rw, cache->size, cache->size, flags, cache->rw) != MAP_FAILED;
+    cache->snapshot_rx = cache->snapshot_rw = NULL;
+    return ok;
 }

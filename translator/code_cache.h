@@ -69,6 +69,7 @@ struct code_cache {
     struct code_chunk chunks[CODE_CACHE_CHUNKS];
     void *region_arrays; /* one mapping that holds all chunks' `regions` */
     size_t region_arrays_size;
+    uint8_t *snapshot_rx, *snapshot_rw; /* the child's copy while a fork is under way, else NULL */
 
     /**
      * Set by the engine before host_backend.create(): writes the exact guest state of the thread's CPU into `cpu`, pc
@@ -116,9 +117,14 @@ static inline bool code_cache_contains(const struct code_cache *cache, const voi
 /** The region whose code holds `address`, or NULL (stubs, free space). Async-signal-safe, see above. */
 struct region *code_cache_find(const struct code_cache *cache, const void *address);
 
-/** For fork: a private copy of the cache's contents as a new memory file, or -1. Under the engine's lock. */
-int code_cache_snapshot(const struct code_cache *cache);
-/** In the child: the cache continues in the memory file `fd` (owned from now on) at the same addresses. */
-bool code_cache_adopt(struct code_cache *cache, int fd);
+/**
+ * For fork, under the engine's lock: a copy of the cache's contents, for the child. It is held by mappings alone: a descriptor
+ * could be closed or used anew by another thread of the guest, or by either side when they share their descriptors.
+ */
+bool code_cache_snapshot(struct code_cache *cache);
+/** In the child: the cache continues in the copy, at the same addresses. False: there is none. */
+bool code_cache_adopt(struct code_cache *cache);
+/** In the parent, or when there was no fork: the copy goes. */
+void code_cache_drop_snapshot(struct code_cache *cache);
 
 #endif

@@ -66,7 +66,6 @@ struct engine *engine_create(const struct guest_isa *isa, const struct host_back
     engine->backend = backend;
     engine->memory = *memory;
     engine->options = *options;
-    engine->fork_snapshot = -1;
     if (!engine->options.log_file)
         engine->options.log_file = stderr;
     if (engine->options.max_insns == 0)
@@ -497,23 +496,18 @@ void engine_fork_prepare(struct engine *engine)
     engine_lock(engine, NULL);
     pthread_mutex_lock(&engine->gate);
     /* The code cache is shared memory: parent and child must not write to the same. Copied here, where it cannot change. */
-    engine->fork_snapshot = code_cache_snapshot(engine->cache);
+    code_cache_snapshot(engine->cache); /* whether it could be made, the child will see */
 }
 
 void engine_fork_parent(struct engine *engine)
 {
-    if (engine->fork_snapshot >= 0)
-        close(engine->fork_snapshot);
-    engine->fork_snapshot = -1;
+    code_cache_drop_snapshot(engine->cache);
     pthread_mutex_unlock(&engine->gate);
     engine_unlock(engine);
 }
 
 void engine_fork_child(struct engine *engine, struct cpu *self)
 {
-    int snapshot = engine->fork_snapshot;
-
-    engine->fork_snapshot = -1;
     init_locks(engine);
     engine->exclusive = 0;
     engine->window = NULL;
@@ -523,8 +517,8 @@ void engine_fork_child(struct engine *engine, struct cpu *self)
         if (thread->cpu != self)
             unregister(engine, thread);
     }
-    if (snapshot < 0 || !code_cache_adopt(engine->cache, snapshot)) {
-        fprintf(stderr, "dragoman: fork: no memory (or no file descriptor) for the child's copy of the code cache\n");
+    if (!code_cache_adopt(engine->cache)) {
+        fprintf(stderr, "dragoman: fork: no memory (or no descriptor) for the child's copy of the code cache\n");
         _exit(127);
     }
 }

@@ -115,7 +115,6 @@ struct engine {
     uint64_t page_refs;
     uint64_t generation; /* counts evictions: a pointer to a region from an older one may be stale */
     struct engine_stats stats;
-    int fork_snapshot;
     /* debug.c */
     uint64_t *breakpoints; /* ascending */
     size_t nbreakpoints, nwatches;

@@ -152,7 +152,7 @@ static int64_t plan_exec(const struct process *process, const char *path, char *
         plan->host_path = path;
         plan->arguments = first;
         if (kind == PROGRAM_OTHER || (kind == PROGRAM_GUEST && !root_has_self(&process->root)))
-            return plan->seccomp_fd < 0 || access(path, X_OK) < 0 ? 0 : -EACCES; /* it would escape from the filters */
+            return plan->seccomp_fd < 0 ? 0 : access(path, X_OK) < 0 ? -errno : -EACCES; /* it would escape from the filters */
         /* The host would refuse these without looking at the contents. */
         if (stat(path, &status) < 0)
             return -errno;

@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "frontend/a64/decode.h"
+#include "machine/linux/core.h"
 #include "machine/linux/gdb_linux.h"
 #include "machine/linux/guest_access.h"
 #include "machine/linux/perf_map.h"
@@ -52,6 +53,7 @@ _Noreturn void fault_terminate(struct thread *thread, const siginfo_t *info, boo
         gdb_exit(thread, 0, info->si_signo);
     if (thread->process->perf)
         perf_map_flush(thread->process->perf);
+    core_dump(thread, info);
     if (!forced)
         die_by(info->si_signo); /* sent by somebody, who knows why */
     symbol_describe(thread->cpu->cpu.pc, symbol, sizeof symbol);

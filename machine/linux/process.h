@@ -89,6 +89,8 @@ struct process {
     struct rlimit64 limits[RLIM_NLIMITS]; /* of the address-space kind, which must not hit dragoman itself */
     uint32_t limits_set;                  /* bit n: limits[n] was set by the guest */
     bool catch_all;                       /* signals with the default action come here, too: a tracer sees them */
+    bool catch_cores;                     /* … and those that leave a core file: they come here for that */
+    uint32_t dumping, parked;             /* core.c */
     struct trace_changes trace_changes;
     struct tracees *tracees;              /* tracer.c: what this process traces; NULL: nothing yet */
     uint64_t vdso;         /* its ELF header */

@@ -8,6 +8,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include "machine/linux/core.h"
 #include "machine/linux/fault.h"
 #include "machine/linux/gdb_linux.h"
 #include "machine/linux/guest_access.h"
@@ -64,7 +65,7 @@ static void host_action_for(const struct process *process, int signal)
         /* SA_RESTART is the guest's, so that the kernel decides about restarting as it does natively. */
         host_action(signal, (uint64_t)host_handler,
                     SA_SIGINFO | SA_ONSTACK | (action->flags & (SA_RESTART | SA_NOCLDSTOP | SA_NOCLDWAIT)));
-    } else if (process->catch_all) {
+    } else if (process->catch_all || (process->catch_cores && action->handler == 0 && core_is_due(signal))) {
         uint64_t no_children = signal == SIGCHLD && action->handler == 1 ? SA_NOCLDWAIT : 0;
         host_action(signal, (uint64_t)host_handler,
                     SA_SIGINFO | SA_ONSTACK | SA_RESTART | no_children | (action->flags & (SA_NOCLDSTOP | SA_NOCLDWAIT)));
@@ -91,6 +92,20 @@ int64_t signals_set_action(struct process *process, int signal, const struct gue
     return 0;
 }
 
+void signals_catch_cores(struct process *process)
+{
+    bool catch_cores = core_is_allowed();
+    pthread_mutex_lock(&process->lock);
+    if (catch_cores != process->catch_cores) {
+        process->catch_cores = catch_cores;
+        for (int signal = 1; signal <= GUEST_SIGNALS; signal++) {
+            if (core_is_due(signal))
+                host_action_for(process, signal);
+        }
+    }
+    pthread_mutex_unlock(&process->lock);
+}
+
 void signals_start(struct process *process, struct thread *thread)
 {
     for (int signal = 1; signal <= GUEST_SIGNALS; signal++) {
@@ -101,6 +116,7 @@ void signals_start(struct process *process, struct thread *thread)
     }
     for (int i = 0; i < SYNCHRONOUS_SIGNALS; i++)
         host_action_for(process, synchronous[i]);
+    signals_catch_cores(process);
     RAW_SYSCALL(SYS_rt_sigprocmask, SIG_BLOCK, 0, (uint64_t)&thread->mask, 8);
     signals_set_host_mask(signals_host_mask(thread->mask));
 }

@@ -38,6 +38,8 @@ void signals_wake(struct thread *thread, ucontext_t *uc);
 void signals_catch_all(struct process *process);
 /** … and no longer. */
 void signals_catch_handled(struct process *process);
+/** RLIMIT_CORE may have changed. */
+void signals_catch_cores(struct process *process);
 /** Delivers a fault of the guest instruction at cpu->pc; it cannot be blocked. `address` is what it accessed. */
 void signals_force(struct thread *thread, int signal, int code, uint64_t address, uint64_t esr);
 

@@ -13,6 +13,7 @@
 
 #include "machine/linux/guest_access.h"
 #include "machine/linux/process.h"
+#include "machine/linux/signals.h"
 #include "machine/linux/syscall.h"
 #include "machine/linux/thread.h"
 
@@ -52,11 +53,19 @@ static bool limit_is_virtual(uint64_t resource)
     return resource == RLIMIT_AS || resource == RLIMIT_DATA || resource == RLIMIT_STACK;
 }
 
+static int64_t change_host_limit(struct thread *thread, uint64_t id, uint64_t resource, uint64_t new_limit, uint64_t old_limit)
+{
+    int64_t result = HOST_SYSCALL(thread, SYS_prlimit64, id, resource, new_limit, old_limit);
+    if (result == 0 && resource == RLIMIT_CORE && new_limit)
+        signals_catch_cores(thread->process);
+    return result;
+}
+
 static int64_t change_limit(struct thread *thread, uint64_t id, uint64_t resource, uint64_t new_limit, uint64_t old_limit)
 {
     struct process *process = thread->process;
     if (!limit_is_virtual(resource) || (id != 0 && id != (uint64_t)getpid()))
-        return HOST_SYSCALL(thread, SYS_prlimit64, id, resource, new_limit, old_limit);
+        return change_host_limit(thread, id, resource, new_limit, old_limit);
     struct rlimit64 wanted, now;
     if (new_limit && !guest_read(&wanted, new_limit, sizeof wanted))
         return -EFAULT;

@@ -77,6 +77,7 @@ struct trace_changes {
 #define TRACE_ASK_SEIZE 2u  /* with ATTACH */
 #define TRACE_ASK_STOP 4u   /* as if `signal` had been sent */
 #define TRACE_ASK_INTERRUPT 8u
+#define TRACE_ASK_PARK 16u /* from core.c: the process dies */
 
 /** What struct trace, and the structures that it points to, look like: another dragoman may be of another version. */
 #define TRACE_MAGIC (UINT64_C(0x6472676f6d616e00) ^ sizeof(struct trace) << 40 ^ sizeof(struct a64_cpu) ^ sizeof(struct process) << 16)

@@ -7,6 +7,7 @@
 #include <ucontext.h>
 #include <unistd.h>
 
+#include "machine/linux/core.h"
 #include "machine/linux/fault.h"
 #include "machine/linux/guest_access.h"
 #include "machine/linux/process.h"
@@ -165,6 +166,8 @@ void trace_answer(struct thread *thread)
 {
     struct trace *trace = &thread->trace;
     uint32_t asked = __atomic_exchange_n(&trace->asked, 0, __ATOMIC_SEQ_CST);
+    if (asked & TRACE_ASK_PARK)
+        core_park(thread);
     uint32_t stop_signal = __atomic_exchange_n(&trace->want_stop, 0, __ATOMIC_SEQ_CST);
     if (stop_signal) {
         asked |= TRACE_ASK_STOP;

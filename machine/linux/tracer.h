@@ -38,6 +38,9 @@ void tracer_remove(struct process *process, pid_t tid);
 /** The guest's registers of a thread that is stopped and has arrived. `set` false: read. */
 int64_t tracer_register_set(struct tracee *t, uint64_t type, uint64_t vector, bool set);
 
+/** One of these sets as a note of a core file or PTRACE_GETREGSET has it; its size, 0 if there is none of the type. */
+size_t registers_describe(const struct a64_cpu *cpu, uint64_t type, void *set);
+
 /**
  * After a host wait said that `tid` has *status: false if that is nothing for the guest (the thread has been sent on); else
  * *status is what the guest is to see. To be called by the thread that traces it.

@@ -62,7 +62,7 @@ static size_t set_size(const struct a64_cpu *cpu, uint64_t type)
     }
 }
 
-static void get(const struct tracee *t, const struct a64_cpu *cpu, uint64_t type, union register_set *set)
+static void get(const struct a64_cpu *cpu, int32_t number, uint64_t type, union register_set *set)
 {
     memset(set, 0, sizeof *set);
     switch (type) {
@@ -81,7 +81,7 @@ static void get(const struct tracee *t, const struct a64_cpu *cpu, uint64_t type
         set->thread_pointer = cpu->tpidr_el0;
         break;
     case NT_ARM_SYSTEM_CALL:
-        set->number = t->copy.number;
+        set->number = number;
         break;
     case NT_ARM_PAC_MASK:
         set->masks[0] = set->masks[1] = PAC_MASK;
@@ -90,6 +90,17 @@ static void get(const struct tracee *t, const struct a64_cpu *cpu, uint64_t type
         set->debug.info = DEBUG_ARCHITECTURE;
         break;
     }
+}
+
+size_t registers_describe(const struct a64_cpu *cpu, uint64_t type, void *to)
+{
+    union register_set set;
+    size_t size = set_size(cpu, type);
+    if (size) {
+        get(cpu, -1, type, &set);
+        memcpy(to, &set, size);
+    }
+    return size;
 }
 
 static int64_t put(struct tracee *t, struct a64_cpu *cpu, uint64_t type, const union register_set *set)
@@ -157,7 +168,7 @@ int64_t tracer_register_set(struct tracee *t, uint64_t type, uint64_t vector, bo
     size_t size = set_size(&cpu, type), n = place.iov_len < size ? place.iov_len : size;
     if (!size || place.iov_len % 4)
         return -EINVAL;
-    get(t, &cpu, type, &registers);
+    get(&cpu, t->copy.number, type, &registers);
     if (set) {
         if (!guest_read(&registers, (uint64_t)place.iov_base, n))
             return -EFAULT;
