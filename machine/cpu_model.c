@@ -20,7 +20,7 @@ static const struct {
     const char *name;
     struct cpu_model model;
 } models[] = {
-    {"max", {UINT64_MAX & ~PAUTH_ALGORITHMS, A64_MIDR_MAX}},
+    {"max", {UINT64_MAX & ~(PAUTH_ALGORITHMS | F(MTE)), A64_MIDR_MAX}},
     {"a64fx", {(FEATURES_V82 & ~(F(LRCPC) | F(SSBS) | F(DOTPROD))) | F(FCMA), 0x461f0010}},
     {"cortex-a35", {FEATURES_V8, 0x411fd040}},
     {"cortex-a53", {FEATURES_V8, 0x410fd034}},
@@ -60,7 +60,7 @@ static const struct property {
     {"lse", F(LSE), 0, "atomic memory operations"},
     {"lse2", F(LSE2), F(LSE), "unaligned atomic accesses within 16 bytes"},
     {"mops", F(MOPS), 0, "memory copy and memory set"},
-    {"mte", F(MTE), 0, "ADDG, SUBG, SUBP, IRG, GMI (no tags in memory)"},
+    {"mte", F(MTE), 0, "ADDG, SUBG, SUBP, IRG, GMI (no tags in memory, so no ID register tells)"},
     {"pauth", F(PAUTH), 0, "pointer authentication"},
     {"pauth-qarma3", F(PACQARMA3), F(PAUTH), "… by QARMA3"},
     {"pauth-qarma5", F(PACQARMA5), F(PAUTH), "… by QARMA5"},

@@ -137,7 +137,7 @@ static const struct id_field {
     /* ID_AA64PFR0_EL1, PFR1: EL0 and EL1 in AArch64 only */
     {4, 0, 0, 1, A64_FEAT_BASE},      {4, 0, 4, 1, A64_FEAT_BASE},     {4, 0, 16, 1, A64_FEAT_FP16},
     {4, 0, 20, 1, A64_FEAT_FP16},     {4, 0, 48, 1, A64_FEAT_DIT},     {4, 1, 0, 1, A64_FEAT_BTI},
-    {4, 1, 4, 2, A64_FEAT_SSBS},      {4, 1, 8, 1, A64_FEAT_MTE},
+    {4, 1, 4, 2, A64_FEAT_SSBS},
     /* ID_AA64DFR0_EL1: Armv8 debug */
     {5, 0, 0, 6, A64_FEAT_BASE},
     /* ID_AA64ISAR0_EL1 */

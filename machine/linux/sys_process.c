@@ -104,7 +104,26 @@ int64_t sys_setrlimit(struct thread *thread, const uint64_t a[6])
     return a[1] ? change_limit(thread, 0, (uint32_t)a[0], a[1], 0) : -EFAULT;
 }
 
-/** Those that act on what dragoman shares with the guest, or mean the same on both. All others do not exist. */
+#ifndef PR_SCHED_CORE
+#define PR_SCHED_CORE 62
+#endif
+#ifndef PR_SET_VMA
+#define PR_SET_VMA 0x53564d41
+#endif
+#ifndef PR_SET_MEMORY_MERGE
+#define PR_SET_MEMORY_MERGE 67
+#define PR_GET_MEMORY_MERGE 68
+#endif
+#ifndef PR_GET_AUXV
+#define PR_GET_AUXV 0x41555856
+#endif
+
+/**
+ * Those that act on what dragoman shares with the guest, or mean the same on both. All others get EINVAL, as from a kernel that
+ * does not know them: those of other architectures (unaligned accesses, FPU emulation, endianness, TSC), SVE's and SME's, MTE's
+ * and the tagged-address ABI, and what would hit dragoman's own memory (PR_SET_MM, PR_SET_MDWE) or system calls
+ * (PR_SET_SYSCALL_USER_DISPATCH, which arm64 has not).
+ */
 static bool prctl_passes(int option)
 {
     static const int passed[] = {
@@ -114,7 +133,8 @@ static bool prctl_passes(int option)
         PR_SET_CHILD_SUBREAPER, PR_GET_CHILD_SUBREAPER, PR_SET_NO_NEW_PRIVS, PR_GET_NO_NEW_PRIVS,
         PR_SET_THP_DISABLE,   PR_GET_THP_DISABLE,  PR_CAP_AMBIENT,       PR_GET_TIMING,       PR_SET_TIMING,
         PR_MCE_KILL,          PR_MCE_KILL_GET,     PR_SET_IO_FLUSHER,    PR_GET_IO_FLUSHER,
-        PR_TASK_PERF_EVENTS_DISABLE, PR_TASK_PERF_EVENTS_ENABLE, 0x53564d41 /* PR_SET_VMA: a name for memory */,
+        PR_TASK_PERF_EVENTS_DISABLE, PR_TASK_PERF_EVENTS_ENABLE, PR_SCHED_CORE,
+        PR_SET_VMA,           PR_SET_MEMORY_MERGE, PR_GET_MEMORY_MERGE,
     };
     for (size_t i = 0; i < sizeof passed / sizeof passed[0]; i++) {
         if (option == passed[i])
@@ -149,6 +169,23 @@ static int64_t pac_get_enabled_keys(struct thread *thread, const uint64_t a[6])
     return a[1] || a[2] || a[3] || a[4] ? -EINVAL : (int64_t)(POINTER_KEYS & ~thread->cpu->pac_disabled);
 }
 
+static int64_t get_auxv(struct thread *thread, uint64_t to, uint64_t size)
+{
+    const struct process *process = thread->process;
+    uint64_t words[128], all = process->auxv_end - process->auxv_start;
+    if (all > sizeof words || !guest_read(words, process->auxv_start, all))
+        return -EFAULT;
+    return guest_write(to, words, size < all ? size : all) ? (int64_t)all : -EFAULT;
+}
+
+/** arm64 knows only the kind of speculation that SSBS is about. */
+static int64_t speculation(struct thread *thread, const uint64_t a[6])
+{
+    if (a[1] != PR_SPEC_STORE_BYPASS && !a[3] && !a[4])
+        return -ENODEV;
+    return host_syscall(thread, SYS_prctl, a);
+}
+
 int64_t sys_prctl(struct thread *thread, const uint64_t a[6])
 {
     if (thread->cpu->features >> A64_FEAT_PAUTH & 1) {
@@ -159,6 +196,13 @@ int64_t sys_prctl(struct thread *thread, const uint64_t a[6])
         }
     }
     switch ((int)a[0]) {
+    case PR_GET_TID_ADDRESS:
+        return guest_write(a[1], &thread->clear_child_tid, sizeof thread->clear_child_tid) ? 0 : -EFAULT;
+    case PR_GET_AUXV:
+        return a[3] || a[4] ? -EINVAL : get_auxv(thread, a[1], a[2]);
+    case PR_GET_SPECULATION_CTRL:
+    case PR_SET_SPECULATION_CTRL:
+        return speculation(thread, a);
     case PR_GET_SECCOMP:
         return thread->seccomp.mode;
     case PR_SET_SECCOMP:

@@ -126,26 +126,19 @@ static uint32_t random_instruction(void)
     return word;
 }
 
-static void random_code(void)
+static uint64_t registers[32];
+static int starts;
+
+/** Begins anywhere in the page with random registers, also from the handler of the fault that ended the run before. */
+static void start_anywhere(int signal)
 {
-    char *code = mmap(CODE, 4 * PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0);
-    char *data = mmap(DATA, 4 * PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0);
-    if (code != CODE || data != DATA)
-        _exit(72);
-    for (size_t i = 0; i < 4 * PAGE / 4; i++)
-        ((uint32_t *)code)[i] = random_instruction();
-    static uint64_t registers[32];
-    for (size_t i = 0; i < 4 * PAGE / 8; i++)
-        ((uint64_t *)data)[i] = random_word();
+    (void)signal;
+    if (++starts > 60)
+        _exit(0);
     for (int i = 0; i < 32; i++) {
         uint64_t r = random_word();
-        registers[i] = i == 31 || r & 1 ? (uint64_t)data + (r >> 8 & 0x3ff0) : r & 2 ? (uint64_t)code + (r >> 8 & 0x3ffc) : r >> (r >> 58);
+        registers[i] = i == 31 || r & 1 ? (uint64_t)DATA + (r >> 8 & 0x3ff0) : r & 2 ? (uint64_t)CODE + (r >> 8 & 0x3ffc) : r >> (r >> 58);
     }
-    mprotect(code, 4 * PAGE, PROT_READ | (random_word() & 1 ? PROT_WRITE : 0) | PROT_EXEC);
-    __builtin___clear_cache(code, code + 4 * PAGE);
-    catch_faults(quit);
-    const struct itimerval slice = {{0, 100000}, {0, 100000}};
-    setitimer(ITIMER_REAL, &slice, NULL);
     __asm__ volatile("mov x30, %0\n\t"
                      "ldr x0, [x30, #248]\n\t"
                      "mov sp, x0\n\t"
@@ -171,9 +164,27 @@ static void random_code(void)
                      "ldr x30, [x30, #240]\n\t"
                      "br x29"
                      :
-                     : "r"(registers), "r"(code), "r"(random_word() & 0x7c00000)
+                     : "r"(registers), "r"(CODE + (random_word() & 0x3ffc)), "r"(random_word() & 0x7c00000)
                      : "memory");
     __builtin_unreachable();
+}
+
+static void random_code(void)
+{
+    char *code = mmap(CODE, 4 * PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0);
+    char *data = mmap(DATA, 4 * PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0);
+    if (code != CODE || data != DATA)
+        _exit(72);
+    for (size_t i = 0; i < 4 * PAGE / 4; i++)
+        ((uint32_t *)code)[i] = random_instruction();
+    for (size_t i = 0; i < 4 * PAGE / 8; i++)
+        ((uint64_t *)data)[i] = random_word();
+    mprotect(code, 4 * PAGE, PROT_READ | (random_word() & 1 ? PROT_WRITE : 0) | PROT_EXEC);
+    __builtin___clear_cache(code, code + 4 * PAGE);
+    catch_faults(start_anywhere);
+    const struct itimerval slice = {{0, 20000}, {0, 20000}};
+    setitimer(ITIMER_REAL, &slice, NULL);
+    start_anywhere(0);
 }
 
 /* ---- random system calls ---------------------------------------------------------------------------------------------------- */
@@ -240,7 +251,7 @@ static void *run_slots(void *opaque)
 {
     static _Thread_local char stack[65536];
     stack_t alternate = {.ss_sp = stack, .ss_size = sizeof stack};
-    uint64_t x = (uintptr_t)opaque;
+    volatile uint64_t x = (uintptr_t)opaque;
     sigaltstack(&alternate, NULL);
     while (!over) {
         x = x * UINT64_C(6364136223846793005) + 1;
@@ -277,7 +288,7 @@ static void change_slots(void)
         case 2: mprotect(slot, PAGE, all); break;
         case 3:
             if (mremap(slot, PAGE, PAGE, MREMAP_MAYMOVE | MREMAP_FIXED, other) == MAP_FAILED)
-                break;
+                madvise(other, PAGE, MADV_DONTNEED); /* the two are one */
             break;
         case 4: madvise(slot, PAGE, MADV_DONTNEED); break;
         default:

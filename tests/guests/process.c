@@ -7,6 +7,7 @@
 #include <sys/mman.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
+#include <sys/prctl.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/uio.h>
@@ -166,9 +167,31 @@ static void vdso(void)
     CHECK(syscall(SYS_clock_gettime, CLOCK_MONOTONIC, bad_address) == -1 && errno == EFAULT);
 }
 
+static void controls(void)
+{
+    static const int unknown[] = {5 /* PR_GET_UNALIGN */, 9 /* PR_GET_FPEMU */, 25 /* PR_GET_TSC */, 45 /* PR_SET_FP_MODE */,
+                                  43 /* PR_MPX_ENABLE_MANAGEMENT */, 12345};
+    for (size_t i = 0; i < sizeof(unknown) / sizeof(unknown[0]); i++)
+        CHECK(prctl(unknown[i], 0, 0, 0, 0) == -1 && errno == EINVAL);
+    char name[17] = "";
+    CHECK(prctl(PR_SET_NAME, "fifteen letters and more") == 0 && prctl(PR_GET_NAME, name) == 0);
+    CHECK(strcmp(name, "fifteen letters") == 0);
+    int *cleared = NULL;
+    CHECK(prctl(PR_GET_TID_ADDRESS, &cleared) == 0 || errno == EINVAL);
+    CHECK(prctl(PR_GET_TID_ADDRESS, 8) == -1);
+    CHECK(prctl(PR_GET_SPECULATION_CTRL, 99, 0, 0, 0) == -1 && errno == ENODEV);
+    unsigned long auxv[128];
+    long size = prctl(0x41555856 /* PR_GET_AUXV */, auxv, sizeof(auxv), 0, 0);
+    if (size > 0) /* since Linux 6.4 */
+        CHECK(size % 16 == 0 && auxv[size / 8 - 2] == 0);
+    /* With nothing to set up, none where there is io_uring, none where there is not: programs go on without. */
+    CHECK(syscall(425 /* io_uring_setup */, 0, NULL) == -1);
+}
+
 int main(int argc, char **argv)
 {
     vdso();
+    controls();
     (void)argc;
     children();
     memory();
