@@ -53,8 +53,8 @@ static void check_result(struct emit *e, ir_ref ref, unsigned result, bool tiny)
     emit_later_jcc(e, tiny ? JE : JP, emit_exact, ref)->regs[0] = (uint8_t)result;
 }
 
-/* Branches to the exact path when the scalar in `result` is the smallest normal number. */
-static void check_tiny(struct emit *e, ir_ref ref, unsigned result)
+/* Compares the magnitude of the scalar in `result` with the smallest normal number. */
+static void compare_smallest(struct emit *e, ir_ref ref, unsigned result)
 {
     struct assembler *a = &e->as;
     bool wide = fp_kind(emit_insn(e, ref)) == FP_SD;
@@ -65,7 +65,28 @@ static void check_tiny(struct emit *e, ir_ref ref, unsigned result)
         x_alu(a, ALU_CMP, 1, T0, emit_pool_operand(e, 2 * FP_SMALLEST(bytes), 0));
     else
         x_alu_imm(a, ALU_CMP, 0, asm_reg(T0), (int32_t)(2 * FP_SMALLEST(bytes)));
-    emit_later_jcc(e, JE, emit_exact, ref)->regs[0] = (uint8_t)result;
+}
+
+static void later_smallest(struct emit *e, const struct later *l)
+{
+    compare_smallest(e, l->ref, l->regs[0]);
+    asm_patch(&e->as, x_jcc(&e->as, JNE), l->back);
+    emit_exact(e, l);
+}
+
+/* Branches to the exact path when the scalar in `result` is the smallest normal number. Of a double's bits, the lower
+   half is looked at first: it is seldom 0. */
+static void check_tiny(struct emit *e, ir_ref ref, unsigned result)
+{
+    struct assembler *a = &e->as;
+    bool wide = fp_kind(emit_insn(e, ref)) == FP_SD;
+    if (wide) {
+        vmov_to_gpr(a, 0, asm_reg(T0), result);
+        x_test(a, 0, T0, T0);
+    } else {
+        compare_smallest(e, ref, result);
+    }
+    emit_later_jcc(e, JE, wide ? later_smallest : emit_exact, ref)->regs[0] = (uint8_t)result;
 }
 
 /* ---- arithmetic ------------------------------------------------------------------------------------------------ */
