@@ -21,7 +21,7 @@ GUESTS = {
     'signals': ['-O0', '-O2'], 'selfmod': ['-O2'], 'threads': ['-O0', '-O2'], 'translating': ['-O1'], 'ordering': ['-O0', '-O2'],
     'exclusives': LEVELS, 'litmus': LEVELS,
     'process': ['-O1'], 'exec': ['-O1'], 'pauth': ['-O0', '-O2'], 'copying': ['-O0', '-O2'], 'addresses': ['-O0', '-O2'], 'tracing': ['-O0', '-O2'],
-    'seccomp': ['-O0', '-O2'],
+    'seccomp': ['-O0', '-O2'], 'roots': ['-O0', '-O2'], 'hostile': ['-O2'],
     'bti': ['-O0', '-O2'], 'guarded': ['-O2'], 'invalid': ['-O0', '-O2'],
 }
 # Flags of one of them.
@@ -45,6 +45,7 @@ ACCEL = {
     'exclusives-O2': ['hot=1', 'exclusive=off', 'hot=1,exclusive=off', 'fold=off', 'regions=off', 'state=off', 'backend=interp'],
     'litmus-O2': ['hot=1', 'exclusive=off', 'fold=off', 'backend=interp'],
     'translating-O1': ['cache=256K', 'hot=1'],
+    'hostile-O2': ['cache=256K', 'hot=1', 'backend=interp'],
     'pauth-O2': ['hot=1', 'fold=off', 'backend=interp'],
     'copying-O2': ['hot=1', 'backend=interp'],
     'addresses-O2': ['hot=1', 'fold=off', 'backend=interp'],

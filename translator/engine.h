@@ -109,6 +109,9 @@ void engine_fork_parent(struct engine *engine);
 /** The child keeps `self` only; engine_cpu_free() still frees what the others left. */
 void engine_fork_child(struct engine *engine, struct cpu *self);
 
+/** The host process or thread that ran the CPU has ended, perhaps inside of engine_run(), and its memory is still here. */
+void engine_cpu_stopped(struct cpu *cpu);
+
 struct engine_stats {
     uint64_t translations, guest_insns, host_bytes, hot_regions, invalidations, evictions, links, lookups;
     uint64_t translate_ns;

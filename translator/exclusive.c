@@ -82,6 +82,12 @@ void thread_end_running(struct cpu_thread *thread)
     }
 }
 
+void engine_cpu_stopped(struct cpu *cpu)
+{
+    if (__atomic_load_n(&cpu->thread->running, __ATOMIC_SEQ_CST))
+        thread_end_running(cpu->thread);
+}
+
 void engine_lock(struct engine *engine, struct cpu_thread *self)
 {
     if (pthread_mutex_trylock(&engine->lock) == 0)

@@ -362,6 +362,7 @@ static int64_t clone_vfork(struct thread *thread, uint64_t flags, uint64_t stack
     int pid = clone(vfork_main, host_stack + VFORK_STACK, host_flags, &start, (pid_t *)parent_tid);
     result = pid < 0 ? -errno : pid;
 
+    engine_cpu_stopped(&thread->cpu->cpu);
     exec_plan_free(thread->exec_plan);
     copy_registers(thread->cpu, &saved->cpu);
     *thread = saved->thread;
@@ -375,6 +376,117 @@ out:
         munmap(host_stack, VFORK_STACK);
     free(saved);
     return result;
+}
+
+/* ---- clone: a process that shares memory and runs beside its parent --------------------------------------------------------------- */
+
+struct sharing_start {
+    struct thread *thread;
+    const struct thread *creator;
+    struct trace trace; /* of the creator */
+    uint64_t flags, child_tid;
+    int told; /* the process's number, or its descriptor for CLONE_PIDFD: the kernel writes it before the process runs */
+    int64_t result;
+    sem_t ready;
+};
+
+static int sharing_main(void *opaque)
+{
+    struct sharing_start *start = opaque;
+    struct thread *thread = start->thread;
+    const uint64_t flags = start->flags;
+    const struct trace trace = start->trace;
+    current_thread = thread;
+    thread->vfork_child = true;
+    thread->tid = (pid_t)RAW_SYSCALL(SYS_gettid, 0);
+    if (flags & CLONE_CHILD_SETTID)
+        put_tid(start->child_tid, thread->tid);
+    bool traced = trace_follows(start->creator, flags);
+    start->result = flags & CLONE_PIDFD ? thread->tid : start->told;
+    sem_post(&start->ready);
+    signals_set_host_mask(signals_host_mask(thread->mask));
+    trace_start_child(thread, &trace, traced);
+    thread_loop(thread);
+    return 0;
+}
+
+/**
+ * The thread that stands for the process in its parent: the C library's data of a thread can serve one process at a time, so
+ * this one lends its own and waits, as for vfork, until the other has ended or executed a program.
+ */
+static void *sharing_wait(void *opaque)
+{
+    struct sharing_start *start = opaque;
+    struct thread *thread = start->thread;
+    uint64_t child_tid = start->flags & CLONE_CHILD_CLEARTID ? start->child_tid : 0;
+    char *stack = mmap(NULL, VFORK_STACK, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    int pid = -1;
+    start->result = -ENOMEM;
+    if (stack != MAP_FAILED && signals_thread_start(thread)) {
+        int flags = (int)(start->flags & ~(uint64_t)(CLONE_SETTLS | CLONE_CHILD_SETTID | CLONE_CHILD_CLEARTID));
+        if (!(flags & CLONE_PIDFD))
+            flags |= CLONE_PARENT_SETTID;
+        pid = clone(sharing_main, stack + VFORK_STACK, flags | CLONE_VFORK, start, &start->told);
+        if (pid < 0)
+            start->result = -errno;
+        signals_thread_end(thread);
+    }
+    if (pid < 0)
+        sem_post(&start->ready); /* `start` is gone afterwards */
+    thread->clear_child_tid = child_tid;
+    engine_cpu_stopped(&thread->cpu->cpu);
+    exec_plan_free(thread->exec_plan);
+    if (pid >= 0)
+        clear_tid(thread);
+    thread_free(thread);
+    if (stack != MAP_FAILED)
+        munmap(stack, VFORK_STACK);
+    return NULL;
+}
+
+static int64_t clone_sharing(struct thread *parent, uint64_t flags, uint64_t stack, uint64_t parent_tid, uint64_t tls,
+                             uint64_t child_tid)
+{
+    /* Other actions for signals would be another table; and there is one `told`. */
+    if (!(flags & CLONE_SIGHAND) || (flags & CLONE_PIDFD && flags & CLONE_PARENT_SETTID))
+        return -EINVAL;
+    struct thread *thread = thread_new(parent->process);
+    if (!thread)
+        return -ENOMEM;
+    copy_registers(thread->cpu, parent->cpu);
+    thread->cpu->x[0] = 0;
+    if (stack)
+        thread->cpu->sp = stack;
+    if (flags & CLONE_SETTLS)
+        thread->cpu->tpidr_el0 = tls;
+    thread->mask = parent->mask;
+    seccomp_inherit(thread, parent);
+
+    struct sharing_start start = {
+        .thread = thread, .creator = parent, .trace = parent->trace, .flags = flags, .child_tid = child_tid};
+    sem_init(&start.ready, 0, 0);
+    pthread_attr_t attributes;
+    pthread_attr_init(&attributes);
+    pthread_attr_setdetachstate(&attributes, PTHREAD_CREATE_DETACHED);
+    pthread_attr_setstacksize(&attributes, HOST_THREAD_STACK);
+    uint64_t mask = signals_block_all();
+    pthread_t waiting;
+    int error = pthread_create(&waiting, &attributes, sharing_wait, &start);
+    if (!error) {
+        while (sem_wait(&start.ready) != 0)
+            ;
+    }
+    signals_retake(parent->process);
+    signals_set_host_mask(mask);
+    pthread_attr_destroy(&attributes);
+    sem_destroy(&start.ready);
+    if (error) {
+        thread_free(thread);
+        return -EAGAIN;
+    }
+    if (start.result >= 0 && flags & (CLONE_PARENT_SETTID | CLONE_PIDFD))
+        put_tid(parent_tid, start.told);
+    return start.result;
 }
 
 /* ---- clone: a process of its own ---------------------------------------------------------------------------------------------------- */
@@ -455,8 +567,10 @@ int64_t sys_clone(struct thread *thread, const uint64_t a[6])
         return clone_thread(thread, flags, a[1], a[2], a[3], a[4]);
     if ((flags & CLONE_VM) && (flags & CLONE_VFORK))
         return clone_vfork(thread, flags, a[1], a[2], a[3], a[4]);
-    if (flags & (CLONE_VM | CLONE_SIGHAND))
-        return -EINVAL; /* a process that shares memory for good: not supported */
+    if (flags & CLONE_VM)
+        return clone_sharing(thread, flags, a[1], a[2], a[3], a[4]);
+    if (flags & CLONE_SIGHAND)
+        return -EINVAL; /* as by the kernel */
     return clone_process(thread, flags, a[1], a[2], a[3], a[4]);
 }
 
