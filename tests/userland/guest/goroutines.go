@@ -2,12 +2,14 @@
 package main
 
 import (
+	"bytes"
 	"crypto/sha256"
 	"fmt"
 	"os"
 	"os/exec"
 	"runtime"
 	"sync"
+	"sync/atomic"
 	"time"
 )
 
@@ -65,6 +67,35 @@ func main() {
 		}
 	}
 	expect(ticks > 3, "preemption")
+	// Two processors, three loops without calls or end: only signals stop them for the garbage collector.
+	runtime.GOMAXPROCS(2)
+	var stop uint32
+	for g := 0; g < 3; g++ {
+		go func() {
+			var n, odd uint64
+			for ; atomic.LoadUint32(&stop) == 0; n++ {
+				odd += n & 1
+			}
+			done <- n/2 - odd
+		}()
+	}
+	var kept [][]byte
+	for i := 0; i < 4; i++ {
+		for j := 0; j < 100; j++ {
+			kept = append(kept, bytes.Repeat([]byte{byte(i)}, 5000+j))
+		}
+		if len(kept) > 200 {
+			kept = kept[100:]
+		}
+		runtime.GC()
+	}
+	atomic.StoreUint32(&stop, 1)
+	for g := 0; g < 3; g++ {
+		expect(<-done == 0, "sums of a loop during collections")
+	}
+	for i, b := range kept {
+		expect(len(b) == 5000+i%100 && b[0] == byte(2+i/100) && b[len(b)-1] == b[0], "what was kept")
+	}
 	out, err := exec.Command("uname", "-m").Output()
 	expect(err == nil && string(out) == "aarch64\n", "uname -m")
 	func() {

@@ -1,10 +1,63 @@
-// The engine's own compiler, regular expressions, big numbers, a worker, a child process, WebAssembly, HTTP over loopback.
+// The engine's own compiler, regular expressions, big numbers, workers that share memory, child processes, WebAssembly, HTTP over loopback.
 const assert = require('assert'), crypto = require('crypto'), child = require('child_process'), http = require('http');
-const { Worker, isMainThread, parentPort } = require('worker_threads');
+const { Worker, isMainThread, parentPort, workerData } = require('worker_threads');
 
 function fibonacci(n) { return n < 2 ? n : fibonacci(n - 1) + fibonacci(n - 2); }
 
-if (!isMainThread) {
+// Four workers count in shared memory, wait for the main thread and wake it.
+function share(then) {
+    const counts = new Int32Array(new SharedArrayBuffer(16));
+    let left = 4;
+    for (let i = 0; i < 4; i++)
+        new Worker(__filename, { workerData: counts }).on('exit', status => {
+            assert.equal(status, 0);
+            if (--left === 0) {
+                assert.equal(counts[0], 400000);
+                then();
+            }
+        });
+    const ready = () => {
+        if (Atomics.load(counts, 1) < 4)
+            return setTimeout(ready, 1);
+        Atomics.store(counts, 2, 1);
+        Atomics.notify(counts, 2);
+    };
+    ready();
+}
+
+// Children that talk over a channel, that are killed, and one that is fed by a pipe.
+function parent(then) {
+    const echo = child.fork(__filename, ['echo']);
+    let n = 0;
+    echo.on('message', message => {
+        assert.equal(message.n, n);
+        if (++n < 200)
+            echo.send({ n });
+        else
+            echo.kill('SIGTERM');
+    }).on('exit', (status, signal) => {
+        assert.equal(signal, 'SIGTERM');
+        const sort = child.spawn('sort', ['-n']);
+        let sorted = '';
+        sort.stdout.on('data', data => sorted += data).on('end', () => {
+            assert.equal(sorted.length, 288890);
+            then();
+        });
+        for (let i = 50000; i > 0; i--)
+            sort.stdin.write(i % 50000 + '\n');
+        sort.stdin.end();
+    });
+    echo.send({ n });
+}
+
+if (process.argv[2] === 'echo') {
+    process.on('message', message => process.send(message));
+} else if (!isMainThread && workerData) {
+    for (let i = 0; i < 100000; i++)
+        Atomics.add(workerData, 0, 1);
+    Atomics.add(workerData, 1, 1);
+    Atomics.wait(workerData, 2, 0);
+} else if (!isMainThread) {
     let sum = 0;
     for (let i = 0; i < 5e6; i++)
         sum = (sum * 31 + i) | 0;
@@ -35,7 +88,7 @@ if (!isMainThread) {
             const next = () => {
                 if (n++ === 200) {
                     server.close();
-                    return console.log('ok');
+                    return share(() => parent(() => console.log('ok')));
                 }
                 http.get({ port: server.address().port, path: '/' + n }, response => {
                     response.on('data', data => assert.equal(String(data), 'ok/' + n));
