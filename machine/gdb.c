@@ -105,10 +105,62 @@ static char *parse_where(const char *where, bool *suspend, char error[256])
     return text;
 }
 
+/* ---- over execve ------------------------------------------------------------------------------------------------------------ */
+
+/** A feature that the client has agreed upon. */
+static bool *feature(struct gdb_server *server, unsigned i)
+{
+    bool *const features[] = {&server->no_ack,  &server->multiprocess, &server->swbreak,
+                              &server->hwbreak, &server->no_resumed,   &server->exec_events};
+    return i < sizeof features / sizeof features[0] ? features[i] : NULL;
+}
+
+static void close_on_exec(const struct gdb_server *server, int flag)
+{
+    fcntl(server->listener, F_SETFD, flag);
+    if (server->connection >= 0)
+        fcntl(server->connection, F_SETFD, flag);
+}
+
+bool gdb_server_hand_on(struct gdb_server *server, char *text, size_t size)
+{
+    unsigned features = 0;
+    for (unsigned i = 0; feature(server, i); i++)
+        features |= *feature(server, i) ? 1u << i : 0;
+    int n = snprintf(text, size, "@%d:%d:%u:%s", server->listener, server->connection, features,
+                     server->socket_path ? server->socket_path : "");
+    if (n < 0 || (size_t)n >= size)
+        return false;
+    close_on_exec(server, 0);
+    return true;
+}
+
+void gdb_server_take_back(struct gdb_server *server) { close_on_exec(server, FD_CLOEXEC); }
+
+/** From the text of gdb_server_hand_on(). False: it is none. */
+static bool inherit(struct gdb_server *server, const char *text)
+{
+    unsigned features;
+    int path = 0;
+    if (sscanf(text, "@%d:%d:%u:%n", &server->listener, &server->connection, &features, &path) != 3 || !path)
+        return false;
+    close_on_exec(server, FD_CLOEXEC);
+    for (unsigned i = 0; feature(server, i); i++)
+        *feature(server, i) = features >> i & 1;
+    server->socket_path = text[path] ? strdup(text + path) : NULL;
+    server->event = move_high(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
+    return true;
+}
+
 struct gdb_server *gdb_server_create(const char *where, const struct gdb_target *target, bool *suspend, char error[256])
 {
     struct sockaddr_in address;
     struct gdb_server *server = calloc(1, sizeof *server);
+    if (server && inherit(server, where)) {
+        server->target = target;
+        *suspend = server->connection >= 0;
+        return server;
+    }
     char *text = server ? parse_where(where, suspend, error) : NULL;
     if (!text) {
         free(server);
@@ -171,7 +223,8 @@ void gdb_server_notify(struct gdb_server *server)
 static void forget_client(struct gdb_server *server)
 {
     server->nreceived = server->taken = server->nsent = 0;
-    server->no_ack = server->multiprocess = server->swbreak = server->hwbreak = server->no_resumed = server->ended = false;
+    server->no_ack = server->multiprocess = server->swbreak = server->hwbreak = server->no_resumed = server->exec_events = server->ended =
+        false;
     server->general = server->step = (struct gdb_id){0};
     server->object_name[0] = 0;
     server->running = false;
@@ -222,15 +275,19 @@ static void wait_for_news(struct gdb_server *server, bool client_too)
         return; /* somebody else's, or interrupted: asked again anyway */
 }
 
-static void serve_client(struct gdb_server *server)
+/** `inherited`: the client was that of the program before this one, and waits for a stop. */
+static void serve_client(struct gdb_server *server, bool inherited)
 {
     const struct gdb_target *target = server->target;
-    forget_client(server);
+    if (!inherited)
+        forget_client(server);
     target->attach(target->opaque);
     while (!target->take_stop(target->opaque, &server->stop))
         wait_for_news(server, false);
     server->general = server->step = server->stop.thread;
-    for (;;) {
+    if (inherited)
+        server->stop.kind = GDB_STOP_EXEC;
+    for (bool good = !inherited || report_stop(server); good;) {
         if (!serve_input(server))
             break;
         if (server->running && target->take_stop(target->opaque, &server->stop) && !report_stop(server))
@@ -244,6 +301,8 @@ static void serve_client(struct gdb_server *server)
 
 void gdb_server_run(struct gdb_server *server)
 {
+    if (server->connection >= 0)
+        serve_client(server, true);
     for (;;) {
         int fd = accept4(server->listener, NULL, NULL, SOCK_CLOEXEC);
         if (fd < 0) {
@@ -253,6 +312,6 @@ void gdb_server_run(struct gdb_server *server)
         }
         setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &(int){1}, sizeof(int));
         server->connection = move_high(fd);
-        serve_client(server);
+        serve_client(server, false);
     }
 }

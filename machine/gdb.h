@@ -37,6 +37,7 @@ enum gdb_stop_kind {
     GDB_STOP_EXITED,         /* the process has ended; value: its status */
     GDB_STOP_KILLED,         /* … by a signal */
     GDB_STOP_NO_THREADS,     /* no thread that was resumed is left */
+    GDB_STOP_EXEC,           /* another program, before its first instruction */
 };
 
 /** The numbers are those of Z packets. */
@@ -122,6 +123,10 @@ void gdb_server_notify(struct gdb_server *server);
 size_t gdb_server_descriptors(const struct gdb_server *server, int fds[3]);
 /** The process is about to end: removes the socket's name. Any thread. */
 void gdb_server_end(struct gdb_server *server);
+/** Before the process executes another program: the server there goes on with this one's client. `where` for it goes to `text`;
+    false: it does not fit. gdb_server_take_back() if nothing came of it. Any thread. */
+bool gdb_server_hand_on(struct gdb_server *server, char *text, size_t size);
+void gdb_server_take_back(struct gdb_server *server);
 /** In a forked child, where the thread is not: closes the descriptors and frees the memory. */
 void gdb_server_forget(struct gdb_server *server);
 

@@ -340,6 +340,19 @@ static bool old_step_signal(struct gdb_server *server, const char *at)
 
 /* ---- stops ---------------------------------------------------------------------------------------------------------------- */
 
+static void print_program(struct gdb_server *server, const struct gdb_stop *stop)
+{
+    const struct gdb_target *target = server->target;
+    char *name = NULL;
+    int64_t size = target->object ? target->object(target->opaque, stop->thread, "exec-file", "", &name) : -ENOENT;
+    if (size > 0 && server->exec_events) {
+        reply_print(&server->reply, "exec:");
+        reply_hex(&server->reply, name, (size_t)size);
+        reply_print(&server->reply, ";");
+    }
+    free(name);
+}
+
 static void print_why(struct gdb_server *server, const struct gdb_stop *stop)
 {
     static const char *const watch[] = {[GDB_WATCH_WRITE] = "watch", [GDB_WATCH_READ] = "rwatch", [GDB_WATCH_ACCESS] = "awatch"};
@@ -357,6 +370,9 @@ static void print_why(struct gdb_server *server, const struct gdb_stop *stop)
         break;
     case GDB_STOP_SYSCALL_RETURN:
         reply_print(reply, "syscall_return:%llx;", (unsigned long long)stop->value);
+        break;
+    case GDB_STOP_EXEC:
+        print_program(server, stop);
         break;
     default:
         break;

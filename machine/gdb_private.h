@@ -33,7 +33,7 @@ struct gdb_server {
 
     /* of the present client */
     bool running;
-    bool multiprocess, swbreak, hwbreak, no_resumed, ended;
+    bool multiprocess, swbreak, hwbreak, no_resumed, exec_events, ended;
     struct gdb_id general, step; /* by Hg, Hc */
     struct gdb_stop stop;        /* the last one */
     struct gdb_reply reply;

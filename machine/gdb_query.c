@@ -34,9 +34,12 @@ static bool supported(struct gdb_server *server, const char *at)
     server->swbreak = has_feature(at, "swbreak+");
     server->hwbreak = has_feature(at, "hwbreak+");
     server->no_resumed = has_feature(at, "no-resumed+");
+    server->exec_events = has_feature(at, "exec-events+");
     reply_print(reply, "PacketSize=%x;QStartNoAckMode+;qXfer:features:read+;multiprocess+;swbreak+;hwbreak+;vContSupported+;"
                        "no-resumed+;qXfer:threads:read+",
                 GDB_PACKET);
+    if (server->exec_events)
+        reply_print(reply, ";exec-events+");
     if (target->pass_signals)
         reply_print(reply, ";QPassSignals+;QProgramSignals+");
     if (target->catch_syscalls)

@@ -316,7 +316,9 @@ static bool option_log(struct parse *p, const char *value)
 
 /* ---- -accel ----------------------------------------------------------------------------------------------------------------- */
 
-enum accel_kind { ACCEL_BOOL, ACCEL_COUNT, ACCEL_SIZE, ACCEL_BACKEND };
+#define HOT_IN_PLACE 100 /* what is to be hot at fewer entries is to be so at once: without the thread, unless that is asked for behind */
+
+enum accel_kind { ACCEL_BOOL, ACCEL_COUNT, ACCEL_SIZE, ACCEL_BACKEND, ACCEL_KEEP, ACCEL_FOLDER };
 
 static const struct {
     const char *name;
@@ -334,11 +336,15 @@ static const struct {
     ROW("fold", ACCEL_BOOL, builder.fold, "constants, addresses, compare and branch are folded"),
     ROW("hot", ACCEL_COUNT, hot, "entries after which a block is recompiled as part of a region"),
     ROW("insns", ACCEL_COUNT, max_insns, "guest instructions in a block at most"),
+    ROW("keep", ACCEL_KEEP, builder, "translations are kept for later runs; check: and compared with new ones"),
+    ROW("keepdir", ACCEL_FOLDER, builder, "where (default: dragoman in $XDG_CACHE_HOME or ~/.cache)"),
     ROW("lookup", ACCEL_BOOL, backend.inline_lookup, "indirect branches look their target up in place"),
     ROW("number", ACCEL_BOOL, builder.number, "values are numbered, equal ones computed once"),
     ROW("predict", ACCEL_BOOL, backend.predict, "returns are predicted"),
     ROW("regions", ACCEL_BOOL, regions, "hot blocks are compiled together"),
+    ROW("calls", ACCEL_BOOL, calls, "calls and indirect branches are followed in regions"),
     ROW("state", ACCEL_BOOL, builder.state, "guest registers are kept in host registers within a translation"),
+    ROW("thread", ACCEL_BOOL, thread, "regions are compiled on a thread of their own while the guest runs on"),
     ROW("traps", ACCEL_BOOL, trap_invalid, "invalid floating-point operations trap: results are not tested for NaNs"),
     ROW("verify", ACCEL_BOOL, verify, "the intermediate representation is checked after each step"),
 #undef ROW
@@ -348,10 +354,19 @@ static void accel_help(void)
 {
     puts("-accel translator[,property=value]...");
     for (size_t i = 0; i < sizeof accel_properties / sizeof accel_properties[0]; i++) {
-        static const char *const kinds[] = {"=on|off", "=N", "=SIZE", "=NAME"};
+        static const char *const kinds[] = {"=on|off", "=N", "=SIZE", "=NAME", "=on|off|check", "=DIRECTORY"};
         printf("  %s%-*s %s\n", accel_properties[i].name, (int)(18 - strlen(accel_properties[i].name)),
                kinds[accel_properties[i].kind], accel_properties[i].help);
     }
+}
+
+/** The guest may change its directory. */
+static char *absolute_path(const char *path)
+{
+    char directory[PATH_MAX], *whole = NULL;
+    if (!getcwd(directory, sizeof directory) || asprintf(&whole, "%s/%s", directory, path) < 0)
+        return NULL;
+    return whole;
 }
 
 static bool accel_set(struct options *options, size_t row, const char *value)
@@ -368,6 +383,8 @@ static bool accel_set(struct options *options, size_t row, const char *value)
         *(bool *)field = strcmp(value, "on") == 0;
         if (strcmp(name, "fold") == 0)
             options->engine.backend.fold = *(bool *)field;
+        if (strcmp(name, "thread") == 0 && options->engine.thread)
+            options->engine.thread_after = 0; /* who asks for it means short programs, too */
         return true;
     case ACCEL_COUNT:
         if (!parse_number(value, name, false, &n))
@@ -377,6 +394,8 @@ static bool accel_set(struct options *options, size_t row, const char *value)
             return false;
         }
         *(uint32_t *)field = (uint32_t)n;
+        if (strcmp(name, "hot") == 0 && n < HOT_IN_PLACE)
+            options->engine.thread = false;
         return true;
     case ACCEL_SIZE:
         if (!parse_number(value, name, true, &n))
@@ -396,6 +415,15 @@ static bool accel_set(struct options *options, size_t row, const char *value)
             return complain("-accel translator,backend=%s: there are x86_64 and interp", value);
         options->backend_chosen = true;
         return true;
+    case ACCEL_KEEP:
+        if (strcmp(value, "on") != 0 && strcmp(value, "off") != 0 && strcmp(value, "check") != 0)
+            return complain("-accel translator,keep= wants on, off or check, not '%s'", value);
+        options->keep = *value == 'c' ? KEEP_CHECK : value[1] == 'n' ? KEEP_ON : KEEP_OFF;
+        return true;
+    case ACCEL_FOLDER:
+        free(options->keep_folder);
+        options->keep_folder = *value == '/' ? strdup(value) : absolute_path(value);
+        return options->keep_folder || complain("%s: out of memory", "-accel");
     }
     return false;
 }
@@ -511,10 +539,22 @@ static const struct option_row *option_find(const char *name)
     return NULL;
 }
 
+/** The XDG base directory specification's place for what can be made anew; NULL: there is none. */
+static char *default_keep_folder(void)
+{
+    const char *cache = getenv("XDG_CACHE_HOME"), *home = getenv("HOME");
+    char *folder = NULL;
+    if (cache && *cache == '/')
+        return asprintf(&folder, "%s/dragoman", cache) < 0 ? NULL : folder;
+    if (home && *home == '/')
+        return asprintf(&folder, "%s/.cache/dragoman", home) < 0 ? NULL : folder;
+    return NULL;
+}
+
 /** Options to start another program with: those of the rows that carry over, and the log file, kept open to append. */
 static bool collect_carry(struct options *options, char **argv, int end)
 {
-    options->carry = calloc((size_t)end + 4, sizeof *options->carry);
+    options->carry = calloc((size_t)end + 6, sizeof *options->carry);
     if (!options->carry)
         return false;
     int n = 0;
@@ -535,12 +575,19 @@ static bool collect_carry(struct options *options, char **argv, int end)
         char *absolute = realpath(options->log_path, NULL);
         options->carry[n++] = absolute ? absolute : (char *)options->log_path;
     }
+    /* The guest may give its programs another HOME: what is kept stays where it is. */
+    char *where = NULL;
+    if (options->keep != KEEP_OFF && options->keep_folder && !strchr(options->keep_folder, ',') &&
+        asprintf(&where, "translator,keepdir=%s", options->keep_folder) > 0) {
+        options->carry[n++] = (char *)"-accel";
+        options->carry[n++] = where;
+    }
     return true;
 }
 
 /* Variables of the environment that stand for options, for where there is no command line; QEMU's names, as scripts set them. */
 static const struct {
-    const char *variable, *option;
+    const char *variable, *option, *before; /* before: what the variable's value follows */
 } environment_options[] = {
     {"QEMU_GDB", "g"},         {"QEMU_LD_PREFIX", "L"},     {"QEMU_STACK_SIZE", "s"}, {"QEMU_CPU", "cpu"},
     {"QEMU_SET_ENV", "E"},     {"QEMU_UNSET_ENV", "U"},     {"QEMU_ARGV0", "0"},      {"QEMU_UNAME", "r"},
@@ -548,6 +595,7 @@ static const struct {
     {"QEMU_LOG_FILENAME", "D"}, {"QEMU_PAGESIZE", "p"},     {"QEMU_STRACE", "strace"}, {"QEMU_RAND_SEED", "seed"},
     {"QEMU_TRACE", "trace"},   {"QEMU_PLUGIN", "plugin"},   {"QEMU_PERFMAP", "perfmap"}, {"QEMU_JITDUMP", "jitdump"},
     {"QEMU_ONE_INSN_PER_TB", "one-insn-per-tb"},
+    {"DRAGOMAN_KEEP", "accel", "translator,keep="}, {"DRAGOMAN_KEEPDIR", "accel", "translator,keepdir="},
 };
 
 static void help_environment(void)
@@ -558,7 +606,9 @@ static void help_environment(void)
             putchar('\n');
             column = 0;
         }
-        column += printf("%s (-%s) ", environment_options[i].variable, environment_options[i].option);
+        const char *before = environment_options[i].before;
+        column += printf("%s (-%s%s%s) ", environment_options[i].variable, environment_options[i].option, before ? " " : "",
+                         before ? before : "");
     }
     putchar('\n');
 }
@@ -567,7 +617,13 @@ static bool parse_environment(struct parse *p)
 {
     for (size_t i = 0; i < sizeof environment_options / sizeof environment_options[0]; i++) {
         const char *value = getenv(environment_options[i].variable);
-        if (value && !option_find(environment_options[i].option)->parse(p, value))
+        char *whole = NULL;
+        if (value && environment_options[i].before &&
+            (!*value || asprintf(&whole, "%s%s", environment_options[i].before, value) < 0))
+            continue;
+        bool good = !value || option_find(environment_options[i].option)->parse(p, whole ? whole : value);
+        free(whole);
+        if (!good)
             return false;
     }
     return true;
@@ -592,6 +648,7 @@ enum options_result options_parse(struct options *options, int argc, char **argv
     engine_default_options(&options->engine);
     options->engine.log_file = stderr;
     options->engine.trap_invalid = true;
+    options->keep = KEEP_ON;
     struct parse p = {.options = options};
     while (env[p.nenvironment])
         p.nenvironment++;
@@ -634,6 +691,8 @@ enum options_result options_parse(struct options *options, int argc, char **argv
     }
     options->program = argv[i];
     options->arguments = &argv[i + named];
+    if (options->keep != KEEP_OFF && !options->keep_folder)
+        options->keep_folder = default_keep_folder();
     if (!collect_carry(options, argv, i)) {
         complain("%s", "out of memory");
         return OPTIONS_WRONG;

@@ -13,6 +13,8 @@
 #include "machine/cpu_model.h"
 #include "translator/engine.h"
 
+enum keep_mode { KEEP_OFF, KEEP_ON, KEEP_CHECK };
+
 struct options {
     const char *program; /* as given */
     char **arguments;    /* of the guest, NULL-terminated; arguments[0] is what the guest sees as its name */
@@ -36,6 +38,8 @@ struct options {
     const struct host_backend *backend;
     bool backend_chosen; /* by the user: no silent fall back to the interpreter */
     struct engine_options engine;
+    enum keep_mode keep;  /* translations, over runs: machine/linux/keep_files.h */
+    char *keep_folder;    /* where; NULL: nowhere */
     char **carry; /* options to start another program with, NULL-terminated */
 };
 

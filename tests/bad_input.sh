@@ -74,6 +74,28 @@ if [ -n "${GUEST_DYNAMIC:-}" ]; then
     expect 127 'ld-linux-aarch64' -L "$work/folder" ./dynamic
 fi
 expect 1 'option|usage|nonsense' -nonsense ./missing
+# -d unimp tells once of a call that is refused, by number and arguments; -strace of each.
+cat > calls.c <<'END'
+#define _GNU_SOURCE
+#include <unistd.h>
+int main(void)
+{
+    for (int i = 0; i < 3; i++) {
+        syscall(777, 0x1234, 5, i);
+        syscall(293, 16, 32, 0, 0);
+    }
+    return 0;
+}
+END
+if "${GUEST_CC:-aarch64-linux-gnu-gcc}" -static -o calls calls.c; then
+    timeout 20 $dragoman -d unimp ./calls 2> err
+    [ "$(grep -c '777.*0x1234.*system call 777 is refused' err)" = 1 ] && [ "$(grep -c 'rseq(.*system call 293 is refused' err)" = 1 ] &&
+        [ "$(grep -c 'system call 777' err)" = 1 ] || { echo "-d unimp:"; cat err; failures=$((failures + 1)); }
+    timeout 20 $dragoman -strace ./calls 2> err
+    [ "$(grep -cE '777\(0x1234,5,.*errno=38' err)" = 3 ] || { echo "-strace of an unknown call:"; cat err; failures=$((failures + 1)); }
+    timeout 20 $dragoman ./calls 2> err
+    [ ! -s err ] || { echo "told of an unknown call without being asked"; failures=$((failures + 1)); }
+fi
 timeout 20 $dragoman > out 2> err; [ $? = 1 ] && [ -s err ] || { echo "no program: no usage"; failures=$((failures + 1)); }
 
 [ "$failures" = 0 ]

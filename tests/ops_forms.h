@@ -230,6 +230,7 @@ static bool form_is_special(enum ir_op op)
 {
     switch (op) {
     case IR_CONST:
+    case IR_PC: /* tests/keep.py, test_builder.c */
     case IR_PARAM:
     case IR_GET:
     case IR_LOAD:

@@ -136,7 +136,7 @@ static void ops_recover(struct cpu *cpu, uint64_t host_pc, const struct host_reg
 {
     struct ops_machine *m = ops_machine_of(cpu);
     const struct region *region = m->running;
-    if (!statemap_recover(region->statemap, region->statemap_size, (uint32_t)(host_pc - (uintptr_t)region->code), regs,
+    if (!statemap_recover(region->statemap, region->statemap_size, region->guest_pc, (uint32_t)(host_pc - (uintptr_t)region->code), regs,
                           &m->isa, cpu)) {
         abort();
     }

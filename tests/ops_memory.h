@@ -417,7 +417,7 @@ static void handle_fault(int sig, siginfo_t *info, void *context)
         }
         memcpy(regs.xmm, uc->uc_mcontext.fpregs->_xmm, sizeof regs.xmm);
         uint64_t offset = (uint64_t)uc->uc_mcontext.gregs[REG_RIP] - (uintptr_t)m->running->code;
-        recovered = offset < m->running->code_size && statemap_recover(m->running->statemap, m->running->statemap_size,
+        recovered = offset < m->running->code_size && statemap_recover(m->running->statemap, m->running->statemap_size, m->running->guest_pc,
                                                                        (uint32_t)offset, &regs, &m->isa, &m->cpu->cpu);
     }
     if (!recovered) {

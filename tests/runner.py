@@ -18,10 +18,10 @@ cross_root = '/usr/aarch64-linux-gnu'
 LEVELS = ['-O0', '-O1', '-O2', '-O3']
 GUESTS = {
     'control': LEVELS, 'floating': ['-O0', '-O2'], 'integer': ['-O0', '-O2'], 'faults': ['-O0', '-O2'],
-    'signals': ['-O0', '-O2'], 'selfmod': ['-O2'], 'threads': ['-O0', '-O2'], 'translating': ['-O1'], 'ordering': ['-O0', '-O2'],
+    'signals': ['-O0', '-O2'], 'selfmod': ['-O2'], 'compiling': ['-O2'], 'threads': ['-O0', '-O2'], 'translating': ['-O1'], 'ordering': ['-O0', '-O2'],
     'exclusives': LEVELS, 'litmus': LEVELS,
-    'process': ['-O1'], 'exec': ['-O1'], 'pauth': ['-O0', '-O2'], 'copying': ['-O0', '-O2'], 'addresses': ['-O0', '-O2'], 'tracing': ['-O0', '-O2'],
-    'seccomp': ['-O0', '-O2'], 'roots': ['-O0', '-O2'], 'hostile': ['-O2'],
+    'process': ['-O1'], 'killed': ['-O1'], 'exec': ['-O1'], 'pauth': ['-O0', '-O2'], 'copying': ['-O0', '-O2'], 'addresses': ['-O0', '-O2'], 'tracing': ['-O0', '-O2'],
+    'seccomp': ['-O0', '-O2'], 'cloning': ['-O0', '-O2'], 'uring': ['-O0', '-O2'], 'sights': ['-O1'], 'layouts': ['-O1'], 'waiting': ['-O2'], 'roots': ['-O0', '-O2'], 'hostile': ['-O2'],
     'bti': ['-O0', '-O2'], 'guarded': ['-O2'], 'invalid': ['-O0', '-O2'],
 }
 # Flags of one of them.
@@ -40,8 +40,10 @@ ACCEL = {
     'invalid-O2': ['hot=1', 'traps=off', 'regions=off', 'backend=interp'],
     'faults-O2': ['hot=1', 'regions=off', 'fold=off', 'backend=interp'],
     'signals-O2': ['hot=1', 'regions=off', 'predict=off', 'hot=1,number=off,dce=off'],
-    'selfmod-O2': ['cache=256K', 'hot=1', 'chain=off'],
-    'threads-O2': ['cache=256K', 'hot=1'],
+    'selfmod-O2': ['cache=256K', 'hot=1', 'chain=off', 'hot=1,thread=on', 'hot=20,thread=on,cache=256K'],
+    'threads-O2': ['cache=256K', 'hot=1', 'hot=1,thread=on', 'hot=1,thread=on,cache=256K'],
+    'process-O1': ['hot=1,thread=on', 'hot=1,thread=on,cache=256K'],
+    'compiling-O2': ['thread=off', 'hot=20,thread=on', 'hot=1,thread=on,cache=256K'],
     'exclusives-O2': ['hot=1', 'exclusive=off', 'hot=1,exclusive=off', 'fold=off', 'regions=off', 'state=off', 'backend=interp'],
     'litmus-O2': ['hot=1', 'exclusive=off', 'fold=off', 'backend=interp'],
     'translating-O1': ['cache=256K', 'hot=1'],
@@ -51,6 +53,10 @@ ACCEL = {
     'addresses-O2': ['hot=1', 'fold=off', 'backend=interp'],
     'bti-O2': ['hot=1', 'lookup=off', 'predict=off', 'chain=off', 'backend=interp'],
 }
+# With each translation that was kept compared with a new one, twice: the second time there are some. Programs: what the others left.
+KEPT = ['control-O2', 'integer-O2', 'floating-O2', 'invalid-O2', 'faults-O2', 'signals-O2', 'selfmod-O2', 'threads-O2', 'process-O1',
+        'exclusives-O2', 'pauth-O2', 'bti-O2', 'cloning-O2']
+KEPT_PROGRAMS = ['bash', 'grep', 'lua', 'openssl', 'perl', 'python3', 'sqlite3']
 # Seconds, for one program.
 TIMEOUTS = {'unit': 600, 'guest': 150, 'bad': 120, 'program': 400, 'random': 300, 'tool': 400}
 
@@ -99,9 +105,9 @@ def collect(args):
             return 0, ''
         return run([cross, *flags, *more, '-o', output, path, '-lm', '-ldl', '-pthread'], 120, {})
 
-    def guest(name, source, levels, accel=None, dynamic=False, cpu=None):
+    def guest(name, source, levels, accel=None, dynamic=False, cpu=None, twice=False):
         program = os.path.join(folder, name)
-        command = [*dragoman, *(['-accel', accel] if accel else []), *(['-cpu', cpu] if cpu else []), *(['-L', cross_root] if dynamic else []), program]
+        command = [*(['sh', '-c', '"$@" && "$@"', 'twice'] if twice else []), *dragoman, *(['-accel', accel] if accel else []), *(['-cpu', cpu] if cpu else []), *(['-L', cross_root] if dynamic else []), program]
         steps = [(source, program, *levels, *([] if dynamic else ['-static']))]
         if source == 'loaded':
             plugins = [os.path.join(folder, f'plugin{i}.so') for i in (1, 2)]
@@ -126,8 +132,12 @@ def collect(args):
                 guest(name, source, options, cpu=cpu)
             for part in ACCEL.get(name, []) if args.accel else []:
                 guest(name, source, options, 'translator,' + part)
+            if name in KEPT and args.accel:
+                guest(name, source, options, 'translator,keep=check', twice=True)
     for source in DYNAMIC:
         guest(source + '-dynamic', source, ['-O2'], dynamic=True)
+        if args.accel:
+            guest(source + '-dynamic', source, ['-O2'], 'translator,keep=check', dynamic=True, twice=True)
 
     true_c = os.path.join(folder, 'true.c')
     with open(true_c, 'w') as f:
@@ -146,6 +156,7 @@ def collect(args):
     tests.append(Test('tool', 'gdb', [here + '/debug/test_gdb.py'], env, tap=True))
     tests.append(Test('tool', 'perf', [here + '/perf_map.py'], env))
     tests.append(Test('tool', 'core files', [here + '/core_files.py'], env))
+    tests.append(Test('tool', 'keep', [here + '/keep.py'], env))
     tests.append(Test('tool', 'binfmt', [here + '/binfmt.sh'], env))
 
     minute = ['--build', args.build, '--seed', '1', '--seconds', '60']
@@ -157,7 +168,10 @@ def collect(args):
 
     for name in sorted(os.listdir(here + '/programs')):
         if name.endswith('.sh'):
-            tests.append(Test('program', name[:-3], [here + '/program', f'{here}/programs/{name}'], {'DRAGOMAN': args.dragoman}))
+            command = [here + '/program', f'{here}/programs/{name}']
+            tests.append(Test('program', name[:-3], command, {'DRAGOMAN': args.dragoman}))
+            if name[:-3] in KEPT_PROGRAMS and args.accel:
+                tests.append(Test('program', name[:-3] + ' keep=check', command, {'DRAGOMAN': args.dragoman, 'DRAGOMAN_KEEP': 'check'}))
     if args.only:
         tests = [t for t in tests if any(fnmatch.fnmatch(f'{t.kind} {t.name}', p) or fnmatch.fnmatch(t.name, p) or t.kind == p
                                          for p in args.only)]
@@ -200,6 +214,7 @@ def main():
     args = parser.parse_args()
     args.build = os.path.abspath(args.build)
     args.dragoman = args.dragoman or os.path.join(args.build, 'dragoman')
+    os.environ['DRAGOMAN_KEEPDIR'] = os.path.join(args.build, 'tests', 'kept')
     resource.setrlimit(resource.RLIMIT_CORE, (0, resource.getrlimit(resource.RLIMIT_CORE)[1]))
     tests = collect(args)
     if args.list:

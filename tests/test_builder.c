@@ -105,6 +105,34 @@ static bool is_op(const struct builder *b, ir_ref v, enum ir_op op) { return b->
 
 /* ---- one block --------------------------------------------------------------------------------------------------- */
 
+/* Nothing but sums and differences is made of an address that moves with the code. */
+static void addresses_move(void **state)
+{
+    struct fixture *f = *state;
+    uint64_t value;
+    f->b->movable = true;
+    struct builder *b = begin(f);
+    ir_ref p = builder_pc(b, 0x5000), q = b_add(b, p, b_i64(b, 0x10)), c = b_i64(b, 0x5000);
+    assert_true(is_op(b, p, IR_PC) && is_op(b, q, IR_PC) && b->ir->insns[q].imm == 0x5010);
+    assert_false(builder_is_const(b, p, &value));
+    assert_true(p != c);
+    assert_int_equal(builder_pc(b, 0x5000), p);
+    assert_int_equal(b_sub(b, q, b_i64(b, 0x10)), p);
+    expect_const(b, b_sub(b, q, p), 0x10);
+    expect_const(b, b_sub(b, p, p), 0);
+    assert_true(is_op(b, b_cmp(b, IR_EQ, p, c), IR_CMP));
+    assert_true(is_op(b, b_cmp(b, IR_ULT, p, q), IR_CMP));
+    assert_true(is_op(b, b_and(b, p, b_i64(b, 0xff)), IR_ZEXT));
+    assert_true(is_op(b, b_and(b, p, b_i64(b, ~UINT64_C(0xfff))), IR_AND));
+    assert_true(is_op(b, b_sub(b, c, p), IR_SUB));
+    assert_true(is_op(b, b_shr(b, p, 12), IR_SHR));
+    assert_true(is_op(b, b_trunc(b, p), IR_TRUNC));
+    f->b->movable = false;
+    expect_const(b, builder_pc(b, 0x5000), 0x5000);
+    builder_jump(b, 0x2000);
+    finish(f);
+}
+
 static void state_is_forwarded(void **state)
 {
     struct fixture *f = *state;
@@ -902,7 +930,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
-        TEST(state_is_forwarded),
+        TEST(addresses_move), TEST(state_is_forwarded),
         TEST(restored_state_is_not_set),
         TEST(branch_with_two_exits),
         TEST(compare_and_branch_is_one_comparison),

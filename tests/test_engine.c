@@ -107,7 +107,8 @@ static struct engine_stats stats_of(const struct fixture *f)
 static void with_each(void (*test)(struct fixture *f))
 {
     static const char *const variants[] = {"usual", "cold",    "hot at once", "fold",       "number",
-                                           "chain", "predict", "lookup",      "host folds", "small"};
+                                           "chain", "predict", "lookup",      "host folds", "small",
+                                           "thread", "thread, hot at once"};
     for (unsigned i = 0; i < sizeof backends / sizeof *backends; i++) {
         if (backends[i]->missing && backends[i]->missing())
             continue;
@@ -115,7 +116,9 @@ static void with_each(void (*test)(struct fixture *f))
             struct engine_options options;
             engine_default_options(&options);
             options.verify = true;
-            options.hot = v == 2 ? 1 : 20;
+            options.hot = v == 2 || v == 11 ? 1 : 20;
+            options.thread = v >= 10;
+            options.thread_after = 0;
             options.regions = v != 1;
             options.builder.fold = v != 3;
             options.builder.number = v != 4;

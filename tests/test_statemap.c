@@ -98,7 +98,7 @@ static bool recover(const struct map *map, uint32_t offset, struct fixture *f)
 {
     struct host_regs regs;
     set_regs(&regs);
-    return statemap_recover(map->bytes, map->size, offset, &regs, &isa, &f->cpu.cpu);
+    return statemap_recover(map->bytes, map->size, 0, offset, &regs, &isa, &f->cpu.cpu);
 }
 
 static void an_empty_map_knows_nothing(void **state)
@@ -306,7 +306,7 @@ static void random_maps(void **state)
         }
         struct map map = end(&w);
         struct walked walked = {0};
-        statemap_walk(map.bytes, map.size, note, &walked);
+        statemap_walk(map.bytes, map.size, 0, note, &walked);
         assert_int_equal(walked.n, ENTRIES);
         for (unsigned e = 0; e < ENTRIES; e++) {
             struct fixture *f = make_fixture();

@@ -34,6 +34,18 @@ struct code_trap {
     uint32_t offset, stub_offset;
 };
 
+/** Bytes of a region's code that depend on where something is. */
+enum code_note_kind {
+    CODE_NOTE_NEAR,  /* 4: the distance to an address, from behind them; what that is tells the address */
+    CODE_NOTE_IMAGE, /* 8: the address of something in this program */
+    CODE_NOTE_GUEST, /* 8: a guest address that moves with the region's */
+    CODE_NOTE_FIXED, /* somewhere there: something that cannot be told */
+};
+struct code_note {
+    uint32_t at; /* offset from region.code */
+    uint32_t kind;
+};
+
 /** One translation. It lies in code_cache_memory() of the chunk that holds its code. */
 struct region {
     uint64_t guest_pc;
@@ -48,7 +60,9 @@ struct region {
     struct code_trap *traps; /* code_cache_memory(): ntraps, in ascending order of offset */
     uint32_t ntraps;
     bool trap_invalid;    /* in: floating-point results are not tested for NaNs, invalid operations trap instead */
-    int32_t countdown;    /* entries until hot, counted by translated code when compiled with `profile` */
+    bool noted;           /* in: host_backend.notes is to tell what the code depends on */
+    bool movable;         /* in, with `noted`: the code may depend on guest addresses only where CODE_NOTE_GUEST says so */
+    int32_t *countdown;   /* entries until hot, counted by translated code when compiled with `profile`: code_cache_counter() */
     void *backend_data;   /* malloc'ed; interp keeps its IR here */
     uint8_t entry_kinds;  /* bit k: an indirect branch of kind k may reach it (builder.entry_kinds) */
     bool hot;             /* formed of several blocks */
@@ -57,7 +71,12 @@ struct region {
     struct region *hash_next;  /* engine's table */
     struct region *chunk_next; /* all regions of a cache chunk */
     uint32_t nblocks;          /* guest blocks it was formed of: their addresses, for region forming */
-    uint64_t successors[2];    /* cold region: guest targets of its direct branch, 1 = none */
+    /* Of a cold region, for region forming: */
+    uint64_t successors[2];    /* guest targets of its direct branch or call, 1 = none */
+    uint64_t return_pc;        /* of its call */
+    uint8_t end;               /* enum ir_op: what it ends with */
+    uint64_t last_target;      /* of its indirect branch (not of returns), when compiled with `profile` */
+    uint32_t target_changes;   /* how often that was another than before */
 };
 
 struct backend_options {
@@ -79,12 +98,27 @@ struct host_backend {
     uint32_t (*bound)(const struct ir *ir);
     /**
      * Emits `ir` to [rx, rx + capacity), writing through [rw, …), and fills region->code, code_size, exits, nexits,
-     * statemap, statemap_size, backend_data. `profile`: count region->countdown down at entry, CPU_EXIT_HOT when it
+     * statemap, statemap_size, backend_data. `profile`: count *region->countdown down at entry, CPU_EXIT_HOT when it
      * becomes negative. Returns false if it did not fit into the capacity (nothing is kept then).
      * May change `ir` (scratch fields). Not re-entrant: called under the engine's translation lock.
      */
     bool (*compile)(void *backend, struct ir *ir, struct region *region, uint8_t *rw, const uint8_t *rx,
                     uint32_t capacity, bool profile);
+    /**
+     * Another state for compile() alone, which does not disturb the first: for another thread. What it compiles is emitted for
+     * `rx`, a place in the cache, but only memory at `rw` is written; region->exits, statemap and traps are its own memory, until it
+     * compiles again. Of regions with `noted` and without `profile`. Taken back by destroy(). NULL: none.
+     */
+    void *(*create_apart)(void *backend);
+    /** Puts the code of the last region compiled apart, which is at `code`, to `rx`, as far from a multiple of 64 as the former place,
+        through `rw`, and makes `exits`, to which its exits are to be copied, its own. */
+    void (*move)(void *apart, struct region *region, uint8_t *rw, const uint8_t *rx, const uint8_t *code,
+                 struct code_exit *exits);
+    /** What the code of the last region compiled depends on, if that was `noted` (keep.h); NULL pointer: nothing of this backend's
+        can be kept. Valid until the next one is compiled. */
+    const struct code_note *(*notes)(void *backend, uint32_t *n);
+    /** A hash of all that decides which code compile() makes of a region: options, the host's features, where its stubs are. */
+    uint64_t (*identity)(void *backend);
     /** Makes the exit lead to `target` (to its stub for NULL). Atomic against threads that execute it. */
     void (*patch)(void *backend, struct code_exit *exit, const struct region *target, ptrdiff_t rx_to_rw);
     /** Runs translated code from `region` until it comes back; the reason is in cpu->exit_reason. */

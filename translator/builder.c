@@ -12,6 +12,7 @@
 #include <string.h>
 
 #include "translator/builder_private.h"
+#include "translator/code_read.h"
 
 struct builder *builder_new(const struct guest_isa *isa, const struct builder_options *options)
 {
@@ -209,6 +210,14 @@ ir_ref builder_const(struct builder *b, enum ir_type type, uint64_t bits)
     return number_append(b, &insn);
 }
 
+ir_ref builder_pc(struct builder *b, uint64_t address)
+{
+    if (!b->movable)
+        return builder_const(b, IR_I64, address);
+    struct ir_insn insn = {.op = IR_PC, .type = IR_I64, .imm = address, .arg = {IR_NONE, IR_NONE, IR_NONE, IR_NONE}};
+    return b->p->options.number ? number_append(b, &insn) : builder_append(b, &insn);
+}
+
 ir_ref builder_vconst(struct builder *b, uint64_t low, uint64_t high)
 {
     struct ir_insn insn = {.op = IR_CONST, .type = IR_V128, .imm = low, .arg = {IR_NONE, IR_NONE, 0, 0}};
@@ -297,6 +306,7 @@ void builder_begin(struct builder *b, struct ir *ir, const struct cpu *cpu, uint
     b->entry_kinds = (1u << JUMP_KINDS) - 1;
     for (unsigned i = 0; i < n; i++) {
         p->blocks[i].pc = pcs[i];
+        p->blocks[i].frame = b->block_frames ? b->block_frames[i] : 0;
         p->pc_filter |= UINT64_C(1) << (pcs[i] >> 1 & 63);
     }
     if (b->fetch) /* memory may have changed since the last region */
@@ -350,19 +360,21 @@ void builder_insn(struct builder *b)
     p->insn_unmarked = true;
 }
 
-static unsigned block_at(const struct builder_private *p, uint64_t pc)
+static unsigned block_at(const struct builder_private *p, uint64_t pc, unsigned frame)
 {
     if (p->graph && (p->pc_filter >> (pc >> 1 & 63) & 1))
         for (unsigned i = 0; i < p->nblocks; i++)
-            if (p->blocks[i].pc == pc)
+            if (p->blocks[i].pc == pc && p->blocks[i].frame == frame)
                 return i;
     return OUTSIDE;
 }
 
+static unsigned frame_of(const struct builder_private *p) { return p->graph ? p->blocks[p->block].frame : 0; }
+
 bool builder_ended(struct builder *b)
 {
     struct builder_private *p = b->p;
-    if (!p->ended && p->insn_begun && b->pc != p->insn_pc && (!p->options.state || block_at(p, b->pc) != OUTSIDE))
+    if (!p->ended && p->insn_begun && b->pc != p->insn_pc && (!p->options.state || block_at(p, b->pc, frame_of(p)) != OUTSIDE))
         builder_fall_through(b);
     return p->ended;
 }
@@ -388,20 +400,29 @@ uint32_t builder_code_attributes(const struct builder *b)
     return b->attributes ? b->attributes(b->fetch_opaque, b->pc) : 0;
 }
 
+static void note_word(struct builder *b, uint64_t pc, uint32_t word)
+{
+    if (b->words && b->nwords < b->words_capacity)
+        b->words[b->nwords++] = (struct builder_word){pc, word};
+}
+
 /* Little-endian value of `bytes` bytes at pc; pages are looked up one by one, so they need not be neighbours in the
    host. */
 static bool fetch(struct builder *b, uint64_t pc, unsigned bytes, uint32_t *value)
 {
     if (__builtin_expect(pc >= b->fetch_pc && pc < b->fetch_end && b->fetch_end - pc >= bytes, 1)) {
-        *value = 0;
-        memcpy(value, b->fetch_host + (pc - b->fetch_pc), bytes);
-        return true;
+        const uint8_t *host = b->fetch_host + (pc - b->fetch_pc);
+        if (__builtin_expect(bytes == 4, 1))
+            return code_read32(host, value);
     }
     uint32_t v = 0;
     for (unsigned i = 0; i < bytes; i++) {
         if (!fetch_extent(b, pc + i))
             return false;
-        v |= (uint32_t)b->fetch_host[pc + i - b->fetch_pc] << (8 * i);
+        uint8_t byte;
+        if (!code_read8(b->fetch_host + (pc + i - b->fetch_pc), &byte))
+            return false;
+        v |= (uint32_t)byte << (8 * i);
     }
     *value = v;
     return true;
@@ -411,8 +432,13 @@ static uint32_t fetch_or_end(struct builder *b, uint64_t pc, unsigned bytes)
 {
     struct builder_private *p = b->p;
     uint32_t value;
-    if (fetch(b, pc, bytes, &value))
+    if (fetch(b, pc, bytes, &value)) {
+        if (bytes == 4)
+            note_word(b, pc, value);
+        else
+            b->nwords = b->words_capacity;
         return value;
+    }
     /* Instructions before this one are executed first: the block ends here, and the one that starts here traps. */
     if (p->insn_pc != p->blocks[p->graph ? p->block : 0].pc) {
         b->pc = p->insn_pc;
@@ -425,9 +451,10 @@ static uint32_t fetch_or_end(struct builder *b, uint64_t pc, unsigned bytes)
 
 bool builder_peek32(struct builder *b, uint64_t pc, uint32_t *word)
 {
-    if (pc < b->fetch_pc || pc >= b->fetch_end || b->fetch_end - pc < 4)
+    if (pc < b->fetch_pc || pc >= b->fetch_end || b->fetch_end - pc < 4 ||
+        !code_read32(b->fetch_host + (pc - b->fetch_pc), word))
         return false;
-    memcpy(word, b->fetch_host + (pc - b->fetch_pc), 4);
+    note_word(b, pc, *word);
     if (b->peeked < pc + 4)
         b->peeked = pc + 4;
     return true;
@@ -488,9 +515,10 @@ static void end_block(struct builder *b, const struct ir_insn *last, unsigned ns
         g->end = b->ir->ninsns;
         g->last = *last;
         g->nsucc = nsucc;
+        g->leave = (struct ir_insn){.op = IR_NOP, .arg = {IR_NONE, IR_NONE, IR_NONE, IR_NONE}};
         for (unsigned i = 0; i < nsucc; i++) {
             g->succ_pc[i] = pcs[i];
-            g->succ[i] = block_at(p, pcs[i]);
+            g->succ[i] = block_at(p, pcs[i], g->frame);
         }
         memcpy(g->out, p->current, b->isa->nslots * sizeof g->out[0]);
         return;
@@ -541,18 +569,62 @@ void builder_branch(struct builder *b, ir_ref cond, uint64_t target, uint64_t fa
     }
 }
 
+/* The frame of a call that returns to return_pc in the frame of the block being built, if the region has one: else 0. */
+static unsigned called_frame(const struct builder *b, uint64_t return_pc)
+{
+    for (unsigned k = 1; b->p->graph && k < b->nframes; k++)
+        if (b->frames[k].caller == frame_of(b->p) && b->frames[k].return_pc == return_pc)
+            return k;
+    return 0;
+}
+
+/*
+ * Ends the block with *leave, a branch to the address `target`, unless that is `pc`: then it goes on with the region's block at pc
+ * in `frame`. There is such a block.
+ */
+static void end_expected(struct builder *b, const struct ir_insn *leave, ir_ref target, uint64_t pc, unsigned frame)
+{
+    struct guest_block *g = &b->p->blocks[b->p->block];
+    ir_ref same = builder_op(b, IR_CMP, IR_I32, 8, IR_EQ, 0, target, builder_pc(b, pc), IR_NONE, IR_NONE);
+    struct ir_insn last = terminator(IR_BRANCH, 0, same);
+    end_block(b, &last, 2, (uint64_t[2]){pc, pc});
+    g->succ[0] = block_at(b->p, pc, frame);
+    g->succ[1] = OUTSIDE;
+    g->leave = *leave;
+}
+
 void builder_jump_call(struct builder *b, uint64_t target, uint64_t return_pc)
 {
+    struct builder_private *p = b->p;
+    unsigned frame = called_frame(b, return_pc), block = frame ? block_at(p, target, frame) : OUTSIDE;
     struct ir_insn last = terminator(IR_EXIT_CALL, target, IR_NONE);
     last.imm2 = return_pc;
+    if (block != OUTSIDE && !p->ended) {
+        last = terminator(IR_JUMP, 0, IR_NONE);
+        end_block(b, &last, 1, &target);
+        p->blocks[p->block].succ[0] = block;
+        return;
+    }
     end_block(b, &last, 0, NULL);
+}
+
+/* Where the indirect branch that ends the block being built is expected to lead, if `frame` of the region has a block there. */
+static uint64_t expected_target(const struct builder *b, unsigned frame)
+{
+    const struct builder_private *p = b->p;
+    uint64_t pc = p->graph && !p->ended && b->expected ? b->expected[p->block] : BUILDER_NO_TARGET;
+    return pc != BUILDER_NO_TARGET && block_at(p, pc, frame) != OUTSIDE ? pc : BUILDER_NO_TARGET;
 }
 
 void builder_jump_indirect(struct builder *b, ir_ref target)
 {
     struct ir_insn last = terminator(IR_EXIT_IND, 0, target);
     last.mode = b->branch_kind;
-    end_block(b, &last, 0, NULL);
+    uint64_t pc = expected_target(b, frame_of(b->p));
+    if (pc != BUILDER_NO_TARGET)
+        end_expected(b, &last, target, pc, frame_of(b->p));
+    else
+        end_block(b, &last, 0, NULL);
 }
 
 void builder_jump_indirect_call(struct builder *b, ir_ref target, uint64_t return_pc)
@@ -560,13 +632,22 @@ void builder_jump_indirect_call(struct builder *b, ir_ref target, uint64_t retur
     struct ir_insn last = terminator(IR_EXIT_INDCALL, 0, target);
     last.mode = b->branch_kind;
     last.imm2 = return_pc;
-    end_block(b, &last, 0, NULL);
+    unsigned frame = called_frame(b, return_pc);
+    uint64_t pc = frame ? expected_target(b, frame) : BUILDER_NO_TARGET;
+    if (pc != BUILDER_NO_TARGET)
+        end_expected(b, &last, target, pc, frame);
+    else
+        end_block(b, &last, 0, NULL);
 }
 
 void builder_return(struct builder *b, ir_ref target)
 {
     struct ir_insn last = terminator(IR_EXIT_RET, 0, target);
-    end_block(b, &last, 0, NULL);
+    const struct builder_frame *frame = frame_of(b->p) ? &b->frames[frame_of(b->p)] : NULL;
+    if (frame && !b->p->ended && block_at(b->p, frame->return_pc, frame->caller) != OUTSIDE)
+        end_expected(b, &last, target, frame->return_pc, frame->caller);
+    else
+        end_block(b, &last, 0, NULL);
 }
 
 void builder_trap(struct builder *b, enum cpu_trap trap, uint64_t pc, uint32_t info)

@@ -34,6 +34,18 @@ struct builder_watch {
     uint32_t read, write; /* which accesses: 0 or 1 */
 };
 
+/** A call within a region: its blocks run in the outermost frame (number 0), or in that of a call that another one of them makes. */
+struct builder_frame {
+    unsigned caller; /* frame; of frame 0: 0 */
+    uint64_t return_pc;
+};
+#define BUILDER_NO_TARGET 1u /* is no instruction's address */
+
+struct builder_word {
+    uint64_t pc;
+    uint32_t word;
+};
+
 struct builder_private; /* builder.c */
 
 struct builder {
@@ -50,6 +62,13 @@ struct builder {
     void *fetch_opaque;
     bool hot;       /* set before builder_begin(): form edges even when the region is one block (a loop onto itself);
                        with n > 1 edges are formed anyway */
+    /* Set before builder_begin(), too; NULL: all blocks run in frame 0, no indirect branch has an expected target. */
+    const struct builder_frame *frames;
+    unsigned nframes;
+    const uint8_t *block_frames; /* of each block; blocks of different frames may start at one pc */
+    const uint64_t *expected;    /* for each block: where its indirect branch leads as a rule, or BUILDER_NO_TARGET. The region must
+                                    be allowed to be reached there by a branch of any kind */
+    bool movable;    /* set before builder_begin(): the translation is to be usable for the same code at another address (keep.h) */
     uint64_t entry_pc;     /* of the region */
     uint8_t entry_kinds;   /* which kinds of indirect branches may reach the region: all, unless the translate function of the
                               instruction at entry_pc takes bits away */
@@ -59,6 +78,8 @@ struct builder {
     unsigned nwatches;
     bool single;     /* translate() is to do no more than the instruction at pc: a debugger may stop at the next one */
     uint64_t peeked; /* end of what builder_peek32() has read for the block */
+    struct builder_word *words; /* set before builder_begin(), NULL or a list for all that is read of the guest's code … */
+    unsigned nwords, words_capacity; /* … which is complete if it is not full */
     void *isa_data; /* the frontend's own, e.g. IT state while translating T32 */
     struct builder_private *p;
 };
@@ -100,6 +121,9 @@ ir_ref builder_get(struct builder *b, unsigned slot);
 void builder_put(struct builder *b, unsigned slot, ir_ref value);
 
 ir_ref builder_const(struct builder *b, enum ir_type type, uint64_t bits);
+/** A guest address that stems from that of the code: it moves with it, if that may move (builder.movable). Only sums with
+    constants and differences of two are computed now; nothing else may be made of its value, which holds here only. */
+ir_ref builder_pc(struct builder *b, uint64_t address);
 ir_ref builder_vconst(struct builder *b, uint64_t low, uint64_t high);
 /** True, and the bits in *value, if v is an i32/i64/f32/f64 constant. */
 bool builder_is_const(const struct builder *b, ir_ref v, uint64_t *value);

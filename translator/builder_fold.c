@@ -194,6 +194,8 @@ static ir_ref fold_right_constant(struct builder *b, struct ir_insn *t, uint64_t
     case IR_ADD:
         if (c == 0)
             return x;
+        if (left.op == IR_PC)
+            return builder_pc(b, left.imm + c);
         if (left.op == IR_ADD && constant(b, left.arg[1], &c1))
             return binary(b, IR_ADD, type, left.arg[0], builder_const(b, type, c + c1));
         return IR_NONE;
@@ -311,6 +313,8 @@ static ir_ref fold_binary(struct builder *b, struct ir_insn *t)
             return unary(b, IR_NEG, t->type, 0, t->arg[1]);
         if (right->op == IR_NEG)
             return binary(b, IR_ADD, t->type, t->arg[0], right->arg[0]);
+        if (left->op == IR_PC && right->op == IR_PC) /* both move alike */
+            return builder_const(b, IR_I64, left->imm - right->imm);
         return IR_NONE;
     case IR_AND:
         if (right->op == IR_NOT)
@@ -571,7 +575,7 @@ ir_ref builder_fold(struct builder *b, struct ir_insn *t)
     case IR_FLAGS_ADD: case IR_FLAGS_SUB: case IR_FLAGS_ADC: case IR_FLAGS_LOGIC: case IR_FLAGS_PACK:
     case IR_FLAGS_UNPACK: case IR_COND:
         return builder_fold_flags(b, t);
-    case IR_LOAD: case IR_STORE:
+    case IR_LOAD: case IR_STORE: case IR_PREFETCH:
         builder_fold_address(b, t);
         return IR_NONE;
     default:

@@ -90,6 +90,11 @@ static inline void b_store_indexed(struct builder *b, unsigned bytes, unsigned m
 {
     builder_op(b, IR_STORE, IR_VOID, bytes, mode | IR_MEM_SCALE_BITS(shift), 0, base, index, value, N_);
 }
+/** `level`: the nearest cache that the data is to come into, 1..3; 0: for one use. */
+static inline void b_prefetch(struct builder *b, unsigned level, ir_ref base, ir_ref index, unsigned shift, int64_t offset)
+{
+    builder_op(b, IR_PREFETCH, IR_VOID, level, IR_MEM_SCALE_BITS(shift), (uint64_t)offset, base, index, N_, N_);
+}
 static inline void b_fence(struct builder *b, enum ir_fence kind)
 {
     builder_op(b, IR_FENCE, IR_VOID, 0, kind, 0, N_, N_, N_, N_);

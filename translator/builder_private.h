@@ -23,7 +23,9 @@ struct guest_block {
     struct ir_insn last;     /* its terminator: IR_JUMP, IR_BRANCH, or one that leaves */
     unsigned nsucc;
     uint64_t succ_pc[2];
-    unsigned succ[2];        /* blocks of the region, or OUTSIDE */
+    unsigned succ[2];        /* blocks of the region, or OUTSIDE: */
+    struct ir_insn leave;    /* what the block then ends with; op IR_NOP: an EXIT to succ_pc */
+    unsigned frame;          /* see builder.frames */
     ir_ref out[BUILDER_MAX_SLOTS]; /* values of the slots at its end */
     /* Found by builder_region.c: */
     uint64_t preds;          /* set of blocks */

@@ -167,8 +167,8 @@ static ir_ref say_of_params(struct builder *b, const struct guest_block *g, cons
 {
     const struct ir_insn insn = b->p->raw.insns[value];
     uint64_t step;
-    if (insn.op == IR_CONST)
-        return builder_append_op(b, IR_CONST, insn.type, insn.imm, IR_NONE);
+    if (insn.op == IR_CONST || insn.op == IR_PC)
+        return builder_append_op(b, (enum ir_op)insn.op, insn.type, insn.imm, IR_NONE);
     unsigned slot = find_slot(b, g, value, &step);
     if (slot == IR_NONE)
         return IR_NONE;
@@ -247,6 +247,7 @@ static void peel_loop(struct builder *b, unsigned index, unsigned slot)
         body->out[each] = moved(g, body, g->out[each]);
     for (unsigned a = 0, nargs = ir_nargs(&g->last); a < nargs; a++)
         body->last.arg[a] = moved(g, body, g->last.arg[a]);
+    body->leave.arg[0] = moved(g, body, g->leave.arg[0]);
     for (unsigned s = 0; s < g->nsucc; s++)
         if (g->succ[s] == index)
             g->succ[s] = body->succ[s] = p->nblocks;
@@ -410,6 +411,26 @@ static void write_body(struct builder *b, ir_ref from, ir_ref to)
     }
 }
 
+/*
+ * Leaves *g for `pc`, or as g->leave says. Out of a call within the region that is a call, too, so that the return from it is
+ * predicted.
+ */
+static void write_leave(struct builder *b, const struct guest_block *g, uint64_t pc)
+{
+    struct ir_insn leave = g->leave;
+    if (leave.op != IR_NOP) {
+        leave.arg[0] = finished(b->p, leave.arg[0]);
+        builder_append(b, &leave);
+        return;
+    }
+    leave = (struct ir_insn){.op = IR_EXIT, .imm = pc, .arg = {IR_NONE, IR_NONE, IR_NONE, IR_NONE}};
+    if (g->frame) {
+        leave.op = IR_EXIT_CALL;
+        leave.imm2 = b->frames[g->frame].return_pc;
+    }
+    builder_append(b, &leave);
+}
+
 /* A block of its own for leaving through one side of a branch. */
 static uint32_t write_exit(struct builder *b, const struct guest_block *g, uint64_t pc, bool sets)
 {
@@ -418,7 +439,7 @@ static uint32_t write_exit(struct builder *b, const struct guest_block *g, uint6
     b->ir->blocks[block].cold = sets;
     if (sets)
         write_sets(b, g, true);
-    builder_append_op(b, IR_EXIT, IR_VOID, pc, IR_NONE);
+    write_leave(b, g, pc);
     close_block(b, block);
     return block;
 }
@@ -446,7 +467,7 @@ static void write_end(struct builder *b, struct guest_block *g, uint32_t exits[2
     if (all_leave)
         write_sets(b, g, false);
     if (all_leave && g->nsucc == 1)
-        builder_append_op(b, IR_EXIT, IR_VOID, g->succ_pc[0], IR_NONE);
+        write_leave(b, g, g->succ_pc[0]);
     else
         builder_append(b, &last);
     close_block(b, g->number);

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include "translator/backend.h"
@@ -23,8 +24,14 @@ static size_t round_up(size_t value, size_t to)
     return (value + to - 1) & ~(to - 1);
 }
 
+/** -1 and EFBIG where files may not be so large (setrlimit(2)): trying would be a signal. */
 static int memory_file(size_t size)
 {
+    struct rlimit limit;
+    if (getrlimit(RLIMIT_FSIZE, &limit) == 0 && limit.rlim_cur < size) {
+        errno = EFBIG;
+        return -1;
+    }
     int fd = memfd_create("dragoman-code", MFD_CLOEXEC);
     if (fd < 0)
         return -1;
@@ -85,7 +92,7 @@ struct code_cache *code_cache_create_in(size_t size, bool anonymous, char error[
         return NULL;
     }
     int fd = anonymous ? -1 : memory_file(size);
-    if (fd < 0 && !anonymous) {
+    if (fd < 0 && !anonymous && errno != EFBIG) {
         snprintf(error, 256, "code cache: no memory file of %zu KiB: %s", size >> 10, strerror(errno));
         free(cache);
         return NULL;
@@ -116,7 +123,7 @@ struct code_cache *code_cache_create_in(size_t size, bool anonymous, char error[
         free(cache);
         return NULL;
     }
-    cache->anonymous = anonymous;
+    cache->anonymous = fd < 0;
     cache->rx = rx;
     cache->rw = rw;
     cache->rx_to_rw = (ptrdiff_t)((uintptr_t)rw - (uintptr_t)rx);
@@ -142,6 +149,7 @@ static size_t populate(uint8_t *start, size_t populated, size_t used, size_t siz
 /* ---- memory of a chunk's regions ------------------------------------------------------------------------------------------- */
 
 #define MEMORY_BLOCK (64u << 10)
+#define COUNTERS_AT_ONCE 256u
 
 struct cache_memory {
     struct cache_memory *next;
@@ -189,6 +197,18 @@ void *code_cache_memory(struct code_cache *cache, size_t size)
         memory = memory_add(chunk, size);
     memory->used += size;
     return (uint8_t *)memory + memory->used - size;
+}
+
+int32_t *code_cache_counter(struct code_cache *cache)
+{
+    struct code_chunk *chunk = &cache->chunks[cache->current];
+
+    if (chunk->ncounters == 0) {
+        chunk->ncounters = COUNTERS_AT_ONCE;
+        chunk->counters = code_cache_memory(cache, COUNTERS_AT_ONCE * sizeof *chunk->counters);
+    }
+    chunk->ncounters--;
+    return chunk->counters++;
 }
 
 /* ---- the cache -------------------------------------------------------------------------------------------------------------- */
@@ -255,6 +275,13 @@ void code_cache_align(struct code_cache *cache, uint32_t align)
     chunk->used = used < chunk->size ? used : chunk->size;
 }
 
+void code_cache_skip(struct code_cache *cache, uint32_t bytes)
+{
+    struct code_chunk *chunk = &cache->chunks[cache->current];
+
+    chunk->used += bytes < chunk->size - chunk->used ? bytes : chunk->size - chunk->used;
+}
+
 void code_cache_commit(struct code_cache *cache, struct region *region, uint32_t size)
 {
     struct code_chunk *chunk = &cache->chunks[cache->current];
@@ -286,7 +313,16 @@ void code_cache_advance(struct code_cache *cache)
     chunk->list = NULL;
     memory_free(chunk);
     chunk->near.used = 0;
+    chunk->ncounters = 0;
     cache->current = (cache->current + 1) % CODE_CACHE_CHUNKS;
+}
+
+void code_cache_reset(struct code_cache *cache)
+{
+    if (cache->permanent_closed)
+        divide_into_chunks(cache);
+    cache->current = 0;
+    code_cache_drop_snapshot(cache);
 }
 
 uint32_t code_cache_largest(const struct code_cache *cache)
@@ -360,7 +396,7 @@ void code_cache_drop_snapshot(struct code_cache *cache)
 bool code_cache_snapshot(struct code_cache *cache)
 {
     int fd = cache->anonymous ? -1 : memory_file(cache->size);
-    bool ok = (fd >= 0 || cache->anonymous) &&
+    bool ok = (fd >= 0 || cache->anonymous || errno == EFBIG) &&
               map_twice(fd, cache->size, NULL, NULL, &cache->snapshot_rx, &cache->snapshot_rw) &&
               copy_to(cache, fd, 0, cache->permanent_used);
     for (unsigned i = 0; ok && i < CODE_CACHE_CHUNKS; i++) {

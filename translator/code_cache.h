@@ -52,6 +52,8 @@ struct code_chunk {
     uint32_t nregions;       /* published with release order: entries below it are complete */
     struct region **regions; /* in ascending order of address */
     struct region *list;     /* the same regions, linked by region.chunk_next, newest first */
+    int32_t *counters;       /* the next to be given out, */
+    unsigned ncounters;      /* and how many there are */
     struct near_memory near;     /* what code_cache_memory() gives out is in here, */
     struct cache_memory *memory; /* or, when that is full, in these blocks, the newest first */
 };
@@ -94,17 +96,25 @@ bool code_cache_alloc_permanent(struct code_cache *cache, uint32_t size, uint8_t
 uint32_t code_cache_space(struct code_cache *cache, uint8_t **rw, const uint8_t **rx);
 /** The next region begins at a multiple of `align`, a power of two. */
 void code_cache_align(struct code_cache *cache, uint32_t align);
+/** Leaves so many bytes free. */
+void code_cache_skip(struct code_cache *cache, uint32_t bytes);
 /** Takes `size` bytes (at least 1) at the place that code_cache_space() told, for `region`, and makes them findable. */
 void code_cache_commit(struct code_cache *cache, struct region *region, uint32_t size);
 /** `size` bytes of memory for what belongs to the regions of the chunk being filled: it lasts until that chunk is emptied, and
     is never freed singly. 8-byte aligned, not cleared; near to the code, as a rule. Never fails: memory exhaustion ends the process
     with a message. */
 void *code_cache_memory(struct code_cache *cache, size_t size);
+/** A counter for a region of the chunk being filled, near to the code as a rule. Those of regions made one after the other lie side by
+    side: what is executed together shares few cache lines. Of unknown value. */
+int32_t *code_cache_counter(struct code_cache *cache);
 /** The chunk after the one being filled. */
 struct code_chunk *code_cache_next(struct code_cache *cache);
 /** Begins to fill the next chunk, which becomes empty, its regions' memory too. They must have been unlinked, and no thread may
     be in it. */
 void code_cache_advance(struct code_cache *cache);
+/** Begins with empty chunks again, as after creation, whatever state they are in: the memory of their regions is lost, not freed.
+    No thread may be in the cache. */
+void code_cache_reset(struct code_cache *cache);
 /** Bytes that the largest region may have: those of an empty chunk. */
 uint32_t code_cache_largest(const struct code_cache *cache);
 

@@ -78,8 +78,19 @@ struct jump_entry {
 #define JUMP_CACHE_ENTRIES ((1u << JUMP_CACHE_BITS) + (JUMP_KINDS - 1) * JUMP_KIND_STEP)
 #define JUMP_CACHE_INDEX(pc, kind) (JUMP_CACHE_HASH(pc) + (kind) * JUMP_KIND_STEP)
 
+/**
+ * Where a branch's target goes that has the same entry as another one's: found by address and kind together, one after the
+ * other's bits, by the multiplication's upper bits. Only for addresses that are multiples of 4.
+ */
+#define JUMP_SECOND_BITS 12
+#define JUMP_SECOND_FACTOR 0x9e3779b1u
+#define JUMP_SECOND_KEY(pc, kind) ((pc) + (kind))
+#define JUMP_SECOND_INDEX(key) ((uint32_t)(key) * JUMP_SECOND_FACTOR >> (32 - JUMP_SECOND_BITS))
+#define JUMP_SECOND_EMPTY UINT64_MAX
+
 /** Lies directly before struct cpu in memory, so that translated code reaches it with a negative displacement. */
 struct cpu_front {
+    struct jump_entry jump_second[1u << JUMP_SECOND_BITS];
     struct jump_entry jump_cache[JUMP_CACHE_ENTRIES];
     __m128i spill[CPU_SPILL_SLOTS / 2];
     uint64_t scratch[32]; /* for a backend's out-of-line sequences */

@@ -7,7 +7,9 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "translator/engine_private.h"
+#include "translator/code_read.h"
+#include "translator/compile_thread.h"
+#include "translator/keep.h"
 
 #define MXCSR_DEFAULT 0x1f80u /* all exceptions masked, round to nearest */
 
@@ -20,6 +22,9 @@ void engine_default_options(struct engine_options *options)
         .backend = {.fold = true, .chain = true, .predict = true, .inline_lookup = true, .extensions = true},
         .dce = true,
         .regions = true,
+        .calls = true,
+        .thread = true,
+        .thread_after = 512,
         .hot = 2000,
         .invalid_traps_max = 1000,
         .max_insns = 64,
@@ -44,9 +49,8 @@ static bool make_table(struct engine *engine)
 
 static void init_locks(struct engine *engine)
 {
-    pthread_mutex_init(&engine->lock, NULL);
-    pthread_mutex_init(&engine->gate, NULL);
-    pthread_cond_init(&engine->gate_changed, NULL);
+    engine->lock = engine->gate = (struct lock){0};
+    engine->gate_changed = (struct event){0};
 }
 
 struct engine *engine_create(const struct guest_isa *isa, const struct host_backend *backend,
@@ -92,13 +96,31 @@ struct engine *engine_create(const struct guest_isa *isa, const struct host_back
         engine_destroy(engine);
         return NULL;
     }
+    engine->keep = keep_new(engine);
+    engine->compile_thread = compile_thread_new(engine);
     return engine;
+}
+
+uint64_t engine_identity(const struct engine *engine)
+{
+    const struct engine_options *o = &engine->options;
+    const uint64_t words[] = {
+        engine->backend->identity ? engine->backend->identity(engine->backend_state) : 0,
+        (uint64_t)o->builder.fold | o->builder.number << 1 | o->builder.state << 2 | o->builder.exclusive << 3 | o->dce << 4 |
+            o->regions << 5 | o->trap_invalid << 6 | o->calls << 7 | engine->chain << 8,
+        o->hot, o->max_insns,
+    };
+    uint64_t hash = 0;
+    for (unsigned i = 0; i < sizeof words / sizeof *words; i++)
+        hash = ((hash ^ words[i]) * UINT64_C(0x9e3779b97f4a7c15)) ^ hash >> 29;
+    return hash;
 }
 
 void engine_destroy(struct engine *engine)
 {
     if (!engine)
         return;
+    compile_thread_free(engine->compile_thread);
     if (engine->backend_state)
         log_stats(engine);
     while (engine->threads)
@@ -109,15 +131,13 @@ void engine_destroy(struct engine *engine)
         engine->backend->destroy(engine->backend_state);
     if (engine->builder)
         builder_free(engine->builder);
+    keep_free(engine->keep);
     ir_free(&engine->ir);
     code_cache_destroy(engine->cache);
     free(engine->breakpoints);
     if (engine->table)
         munmap(engine->table, engine->table_bytes);
     log_close(engine);
-    pthread_mutex_destroy(&engine->lock);
-    pthread_mutex_destroy(&engine->gate);
-    pthread_cond_destroy(&engine->gate_changed);
     free(engine);
 }
 
@@ -412,7 +432,7 @@ static bool recover_at(const struct engine *engine, struct cpu *cpu, uint64_t ho
 {
     const struct region *region = code_cache_find(engine->cache, (const void *)host_pc);
 
-    return region && statemap_recover(region->statemap, region->statemap_size,
+    return region && statemap_recover(region->statemap, region->statemap_size, region->guest_pc,
                                       (uint32_t)(host_pc - (uintptr_t)region->code), regs, engine->isa, cpu);
 }
 
@@ -463,7 +483,7 @@ enum engine_fault_result engine_fault(struct cpu *cpu, int sig, uint64_t fault_a
     const struct engine *engine = cpu->engine;
     const struct host_backend *backend = engine->backend;
 
-    if (engine->isa->fixup && engine->isa->fixup(uc))
+    if (code_read_fixup(uc) || (engine->isa->fixup && engine->isa->fixup(uc)))
         return ENGINE_FAULT_FIXED;
     if (sig == SIGFPE || sig == SIGTRAP) {
         if (!backend->fixup || !backend->fixup(engine->backend_state, cpu, sig, fault_address, uc))
@@ -494,7 +514,7 @@ enum engine_fault_result engine_fault(struct cpu *cpu, int sig, uint64_t fault_a
 void engine_fork_prepare(struct engine *engine)
 {
     engine_lock(engine, NULL);
-    pthread_mutex_lock(&engine->gate);
+    lock_take(&engine->gate);
     /* The code cache is shared memory: parent and child must not write to the same. Copied here, where it cannot change. */
     code_cache_snapshot(engine->cache); /* whether it could be made, the child will see */
 }
@@ -502,7 +522,7 @@ void engine_fork_prepare(struct engine *engine)
 void engine_fork_parent(struct engine *engine)
 {
     code_cache_drop_snapshot(engine->cache);
-    pthread_mutex_unlock(&engine->gate);
+    lock_release(&engine->gate);
     engine_unlock(engine);
 }
 
@@ -512,6 +532,7 @@ void engine_fork_child(struct engine *engine, struct cpu *self)
     engine->exclusive = 0;
     engine->window = NULL;
     engine->gate_waiters = 0;
+    compile_fork_child(engine);
     for (struct cpu_thread *thread = engine->threads, *next; thread; thread = next) {
         next = thread->next;
         if (thread->cpu != self)

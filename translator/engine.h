@@ -27,7 +27,17 @@ struct engine_memory {
     /** What else the frontend wants to know of the page at `pc` (builder_code_attributes()); NULL: 0. When that changes, the
         machine calls engine_invalidate(). */
     uint32_t (*attributes)(void *opaque, uint64_t pc);
+    /** Whether the process may have one more host thread now (options.thread); NULL: it may. With the engine's lock held. */
+    bool (*may_start_thread)(void *opaque);
 };
+
+/** Of a region on the compile thread. */
+enum engine_compiling {
+    ENGINE_COMPILING_BEGUN, /* its guest code has been copied */
+    ENGINE_COMPILING_DONE,  /* it is to be installed next */
+};
+/** What the compile thread is called, as prctl(PR_SET_NAME) does. */
+#define ENGINE_THREAD_NAME "dragoman-hot"
 
 /** Is told of translations, with the engine's lock held (profilers). */
 struct engine_observer {
@@ -35,6 +45,24 @@ struct engine_observer {
     /** Guest code in [start, end) has changed or gone. */
     void (*invalidated)(void *opaque, uint64_t start, uint64_t end);
     void *opaque;
+    /** Or NULL. On the compile thread, without the lock (tests). */
+    void (*compiling)(void *opaque, enum engine_compiling stage);
+};
+
+/** A mapping of guest code from a file, and the place of its beginning in that. */
+struct keep_extent {
+    uint64_t start, end, offset;
+};
+struct keep_store;
+
+/** Where translations are kept over runs (keep.h). Called with the engine's lock held. */
+struct engine_keep {
+    /** The store for the code at pc; NULL: it is not to be kept. A NULL pointer: nothing is. */
+    struct keep_store *(*find)(void *opaque, uint64_t pc, struct keep_extent *extent);
+    /** The store has many records to be written. */
+    void (*full)(void *opaque, struct keep_store *store);
+    void *opaque;
+    bool check; /* each translation taken from there is compared with a new one */
 };
 
 struct engine_options {
@@ -42,6 +70,9 @@ struct engine_options {
     struct backend_options backend;
     bool dce;           /* pass_dead_code */
     bool regions;       /* form regions of hot blocks */
+    bool calls;         /* … which go on into functions and where indirect branches lead */
+    bool thread;        /* hot regions are compiled on a thread of the engine's own (compile_thread.h) */
+    uint32_t thread_after; /* so many of them before are compiled in place: a short program is not worth a thread */
     uint32_t hot;       /* entries until a block is hot; 1 = at the second execution */
     uint32_t max_insns; /* of a cold block */
     size_t cache_size;  /* bytes of host code; at least 256 KiB */
@@ -50,6 +81,7 @@ struct engine_options {
                            the machine brings each synchronous SIGFPE and SIGTRAP to engine_fault() */
     uint32_t invalid_traps_max; /* so many traps of a CPU in a second are rare: with one more, its results are tested instead */
     bool verify;        /* ir_verify after building and after each pass; a failure ends the process: it is our defect */
+    struct engine_keep keep;
     const struct engine_observer *observer; /* NULL: none */
     unsigned log;       /* LOG_* */
     FILE *log_file;
@@ -103,6 +135,12 @@ void engine_poll_recover(struct cpu *cpu, uint64_t host_pc, const struct host_re
 /** True when host pc of `uc` lies in translated code. Async-signal-safe. */
 bool engine_in_code(const struct engine *engine, const ucontext_t *uc);
 
+/** Ends the compile thread, for a system call that fails in a process of several threads, or tells how many there are. It begins again
+    when it is needed, but not within the next moments. By a CPU's thread outside engine_run(). */
+void engine_stop_compiling(struct engine *engine);
+/** The process has the compile thread now. */
+bool engine_is_compiling(struct engine *engine);
+
 /** Around fork(): takes and releases every lock so that the child's engine is usable by its one thread. */
 void engine_fork_prepare(struct engine *engine);
 void engine_fork_parent(struct engine *engine);
@@ -115,7 +153,12 @@ void engine_cpu_stopped(struct cpu *cpu);
 struct engine_stats {
     uint64_t translations, guest_insns, host_bytes, hot_regions, invalidations, evictions, links, lookups;
     uint64_t translate_ns;
+    uint64_t thread_regions, thread_dropped, thread_full; /* compiled on the thread, in vain, not asked for: the queue was full */
+    uint64_t thread_ns; /* CPU time */
+    uint64_t kept_used, kept_written, kept_checked, kept_differing; /* keep.h; written: or to be */
 };
+/** A hash of all options that decide what a translation is like, the backend's included. */
+uint64_t engine_identity(const struct engine *engine);
 void engine_get_stats(struct engine *engine, struct engine_stats *stats);
 
 #endif

@@ -5,6 +5,7 @@
  *   engine.c     the run loop, CPUs, faults, fork
  *   translate.c  from guest code to a region in the code cache
  *   regions.c    which blocks a hot region is formed of
+ *   compile_thread.c  compiling hot regions while the guest runs on
  *   link.c       the table of regions, chaining, invalidation, eviction
  *   exclusive.c  stopping all CPUs
  *   log.c        -d in_asm, op, out_asm
@@ -22,10 +23,9 @@
 #ifndef DRAGOMAN_TRANSLATOR_ENGINE_PRIVATE_H
 #define DRAGOMAN_TRANSLATOR_ENGINE_PRIVATE_H
 
-#include <pthread.h>
-
 #include "translator/code_cache.h"
 #include "translator/engine.h"
+#include "translator/lock.h"
 
 #define GUEST_PAGE_BITS 12
 #define PAGE_BUCKETS 8192u
@@ -60,7 +60,7 @@ struct page_ref {
 struct translation {
     struct region region; /* first: see translation_of() */
     bool evicting;
-    int32_t hot_after;          /* what region.countdown began with */
+    int32_t hot_after;          /* what *region.countdown began with */
     uint32_t first_block_insns; /* guest instructions of the entry block */
     uint32_t nranges, nrefs;
     struct guest_range *ranges; /* one for each block, in ascending order of start */
@@ -72,6 +72,18 @@ static inline struct translation *translation_of(const struct region *region)
     return (struct translation *)region;
 }
 
+/** What a hot region is formed of. See builder.h for frames and expected targets. */
+#define HOT_MAX_FRAMES 24u
+struct hot_plan {
+    unsigned n;     /* blocks; the first is the entry */
+    uint32_t insns; /* guest instructions in them */
+    uint64_t pcs[HOT_MAX_BLOCKS];
+    uint8_t frame[HOT_MAX_BLOCKS];
+    uint64_t expected[HOT_MAX_BLOCKS];
+    unsigned nframes;
+    struct builder_frame frames[HOT_MAX_FRAMES];
+};
+
 struct cpu_thread {
     struct cpu *cpu;
     struct cpu_thread *next;
@@ -82,6 +94,8 @@ struct cpu_thread {
     int64_t trap_second;
     uint64_t generation; /* engine.generation when translated code was entered */
     uint64_t lookups;
+    bool jumps;          /* the jump cache has entries */
+    bool at_gate;        /* counted in engine.gate_waiters */
     uint32_t *window;    /* enum cpu_window, in the ISA's CPU struct; NULL if it has none */
     uint32_t window_ns;  /* atomic: how long others wait for its window to be closed */
 };
@@ -96,10 +110,12 @@ struct engine {
     struct code_cache *cache;
     struct builder *builder;
     struct ir ir;
+    struct keep *keep; /* NULL: nothing is kept over runs */
+    struct compile_thread *compile_thread; /* NULL: regions are compiled in place */
 
-    pthread_mutex_t lock;
-    pthread_mutex_t gate;
-    pthread_cond_t gate_changed;
+    struct lock lock;
+    struct lock gate;
+    struct event gate_changed;
     uint32_t exclusive; /* atomic, written under gate: a section is wanted or runs */
     struct cpu_thread *threads;
     unsigned nthreads; /* atomic: of the list */
@@ -173,6 +189,8 @@ void evict_next_chunk(struct engine *engine, struct cpu_thread *self);
 void translation_free(struct translation *t);
 /** Frees all translations (engine_destroy). */
 void table_free(struct engine *engine);
+/** Begins again without a translation, whatever state the lists are in. With the lock held. */
+void table_abandon(struct engine *engine);
 /** The CPU's inline lookups for branches of this kind find `region` for its address from now on. By the CPU's own thread,
     running. */
 void jump_cache_fill(struct cpu *cpu, const struct region *region, unsigned kind);
@@ -182,18 +200,40 @@ void jump_cache_init(struct cpu *cpu);
 
 /* ---- translate.c ---------------------------------------------------------------------------------------------------------- */
 
+/** What the builder was fed. */
+struct source {
+    struct guest_range blocks[BUILDER_MAX_BLOCKS];
+    unsigned nblocks;
+    uint32_t insns, first_block_insns;
+};
+
 /** A cold region of the block at pc, in the table. Never fails. */
 struct region *translate_cold(struct engine *engine, struct cpu_thread *self, uint64_t pc, uint32_t key);
-/** A hot region of the blocks at pcs[0..n-1], each at most max_insns long; not in the table yet. NULL if it does not fit the
-    code cache. May evict. */
-struct translation *translate_hot(struct engine *engine, struct cpu_thread *self, const uint64_t *pcs, unsigned n,
-                                  uint32_t key);
+/** A hot region of the plan's blocks, each at most max_insns long; not in the table yet. NULL if it does not fit the code cache.
+    May evict. */
+struct keep_job;
+struct translation *translate_hot(struct engine *engine, struct cpu_thread *self, const struct hot_plan *plan, uint32_t key,
+                                  struct keep_job *job);
+/** The IR of the plan's region in maker->ir, for compile() with the compile thread's state, and all else about the region in *t. No lock
+    is needed: all that is touched are parts of `maker`. */
+void translate_apart(struct engine *maker, struct cpu_thread *self, const struct hot_plan *plan, uint32_t key, struct source *source,
+                     struct translation *t, const struct keep_job *job);
+/** Moves what `maker` compiled then, whose code is at `code`, into the cache, which has room; not in the table yet. */
+struct translation *translate_adopt(struct engine *engine, struct engine *maker, struct source *source,
+                                    const struct translation *made, const uint8_t *code);
+
+/** A translation of these ranges, which it sorts, without code. In the memory of the chunk that is being filled. */
+struct translation *translation_new(struct engine *engine, struct guest_range *ranges, unsigned n);
+/** Makes room for so many bytes of code. False: there cannot be so much. May evict. */
+bool translation_make_room(struct engine *engine, struct cpu_thread *self, uint32_t size);
 
 /* ---- regions.c ------------------------------------------------------------------------------------------------------------ */
 
 /** A cold region's count ran out: forms the hot one and puts it in its place. Returns what is to run now. With the lock
     held; `cold` may be stale, cpu->pc tells the place. */
 struct region *region_heat(struct engine *engine, struct cpu_thread *self, struct region *cold, uint32_t key);
+/** What is known of the entry block goes over to the hot region. */
+void region_take_profile(struct region *hot, const struct region *cold);
 
 /* ---- log.c ---------------------------------------------------------------------------------------------------------------- */
 

@@ -16,27 +16,24 @@
  * or at the CPU's next POLL after somebody has waited for it for long: what its code waits for may have to be done by another
  * CPU. The others are then given the time to run.
  */
-#include <errno.h>
 #include <time.h>
 
 #include "translator/engine_private.h"
 
 /* With engine->gate held: until no section is wanted or runs. A window that is open for too long is to be closed. */
-static void wait_at_gate(struct engine *engine)
+static void wait_at_gate(struct engine *engine, struct cpu_thread *self)
 {
+    self->at_gate = true;
     engine->gate_waiters++;
     while (__atomic_load_n(&engine->exclusive, __ATOMIC_RELAXED)) {
         struct cpu_thread *window = __atomic_load_n(&engine->window, __ATOMIC_RELAXED);
-        struct timespec until;
-        clock_gettime(CLOCK_MONOTONIC, &until);
-        until.tv_nsec += window ? __atomic_load_n(&window->window_ns, __ATOMIC_RELAXED) : WINDOW_NS;
-        until.tv_sec += until.tv_nsec / 1000000000;
-        until.tv_nsec %= 1000000000;
-        if (pthread_cond_clockwait(&engine->gate_changed, &engine->gate, CLOCK_MONOTONIC, &until) == ETIMEDOUT && window &&
+        uint32_t patience = window ? __atomic_load_n(&window->window_ns, __ATOMIC_RELAXED) : WINDOW_NS;
+        if (!event_wait(&engine->gate_changed, &engine->gate, patience) && window &&
             window == __atomic_load_n(&engine->window, __ATOMIC_RELAXED))
             __atomic_fetch_or(&window->cpu->interrupt, INTERRUPT_WINDOW, __ATOMIC_SEQ_CST);
     }
     engine->gate_waiters--;
+    self->at_gate = false;
 }
 
 /* Opens the gate; true if somebody waited there. */
@@ -44,12 +41,12 @@ static bool end_window(struct engine *engine, struct cpu_thread *self)
 {
     *self->window = CPU_WINDOW_CLOSED;
     __atomic_fetch_and(&self->cpu->interrupt, ~INTERRUPT_WINDOW, __ATOMIC_SEQ_CST);
-    pthread_mutex_lock(&engine->gate);
+    lock_take(&engine->gate);
     __atomic_store_n(&engine->window, NULL, __ATOMIC_RELAXED);
     __atomic_store_n(&engine->exclusive, 0, __ATOMIC_SEQ_CST);
-    pthread_cond_broadcast(&engine->gate_changed);
+    event_signal(&engine->gate_changed);
     bool waited = engine->gate_waiters != 0;
-    pthread_mutex_unlock(&engine->gate);
+    lock_release(&engine->gate);
     return waited;
 }
 
@@ -62,9 +59,9 @@ void thread_begin_running(struct cpu_thread *thread)
         if (!__atomic_load_n(&engine->exclusive, __ATOMIC_SEQ_CST))
             break;
         thread_end_running(thread);
-        pthread_mutex_lock(&engine->gate);
-        wait_at_gate(engine);
-        pthread_mutex_unlock(&engine->gate);
+        lock_take(&engine->gate);
+        wait_at_gate(engine, thread);
+        lock_release(&engine->gate);
     }
 }
 
@@ -76,43 +73,71 @@ void thread_end_running(struct cpu_thread *thread)
         end_window(engine, thread);
     __atomic_store_n(&thread->running, 0, __ATOMIC_SEQ_CST);
     if (__atomic_load_n(&engine->exclusive, __ATOMIC_SEQ_CST)) {
-        pthread_mutex_lock(&engine->gate);
-        pthread_cond_broadcast(&engine->gate_changed);
-        pthread_mutex_unlock(&engine->gate);
+        lock_take(&engine->gate);
+        event_signal(&engine->gate_changed);
+        lock_release(&engine->gate);
     }
 }
 
+/*
+ * The one that has ended may have been killed anywhere. What it has held is held by the calling thread now (lock.h), and what it
+ * was changing under the lock is in no order: all translations are made anew.
+ */
 void engine_cpu_stopped(struct cpu *cpu)
 {
-    if (__atomic_load_n(&cpu->thread->running, __ATOMIC_SEQ_CST))
-        thread_end_running(cpu->thread);
+    struct cpu_thread *thread = cpu->thread;
+    struct engine *engine = cpu->engine;
+
+    if (!lock_is_mine(&engine->gate))
+        lock_take(&engine->gate);
+    if (thread->at_gate) {
+        thread->at_gate = false;
+        engine->gate_waiters--;
+    }
+    lock_release(&engine->gate);
+    if (__atomic_load_n(&thread->running, __ATOMIC_SEQ_CST))
+        thread_end_running(thread);
+    if (lock_is_mine(&engine->lock)) {
+        if (__atomic_load_n(&engine->window, __ATOMIC_RELAXED)) { /* another CPU's: no further one opens without the lock */
+            lock_take(&engine->gate);
+            wait_at_gate(engine, thread);
+            lock_release(&engine->gate);
+        }
+        exclusive_end(engine); /* only the holder of the lock can have wanted one that is no window */
+        exclusive_begin(engine, NULL);
+        table_abandon(engine);
+        exclusive_end(engine);
+        engine_unlock(engine);
+    }
+    lock_wake(&engine->gate);
+    lock_wake(&engine->lock);
 }
 
 void engine_lock(struct engine *engine, struct cpu_thread *self)
 {
-    if (pthread_mutex_trylock(&engine->lock) == 0)
+    if (lock_try(&engine->lock))
         return;
     if (!self || __atomic_load_n(&engine->window, __ATOMIC_RELAXED) == self) {
-        pthread_mutex_lock(&engine->lock);
+        lock_take(&engine->lock);
         return;
     }
     thread_end_running(self);
     for (;;) {
-        pthread_mutex_lock(&engine->lock);
+        lock_take(&engine->lock);
         /* Only the holder of the lock can want a section, and only he opens a window. */
         if (!__atomic_load_n(&engine->window, __ATOMIC_RELAXED))
             break;
-        pthread_mutex_unlock(&engine->lock);
-        pthread_mutex_lock(&engine->gate);
-        wait_at_gate(engine);
-        pthread_mutex_unlock(&engine->gate);
+        lock_release(&engine->lock);
+        lock_take(&engine->gate);
+        wait_at_gate(engine, self);
+        lock_release(&engine->gate);
     }
     __atomic_store_n(&self->running, 1, __ATOMIC_SEQ_CST);
 }
 
 void engine_unlock(struct engine *engine)
 {
-    pthread_mutex_unlock(&engine->lock);
+    lock_release(&engine->lock);
 }
 
 static bool others_running(const struct engine *engine, const struct cpu_thread *self)
@@ -128,25 +153,25 @@ void exclusive_begin(struct engine *engine, struct cpu_thread *self)
 {
     if (__atomic_load_n(&engine->window, __ATOMIC_RELAXED)) /* the caller's own, since no other CPU is running */
         return;
-    pthread_mutex_lock(&engine->gate);
+    lock_take(&engine->gate);
     __atomic_store_n(&engine->exclusive, 1, __ATOMIC_SEQ_CST);
     for (struct cpu_thread *t = engine->threads; t; t = t->next) {
         if (t != self)
             __atomic_fetch_or(&t->cpu->interrupt, INTERRUPT_EXCLUSIVE, __ATOMIC_SEQ_CST);
     }
     while (others_running(engine, self))
-        pthread_cond_wait(&engine->gate_changed, &engine->gate);
-    pthread_mutex_unlock(&engine->gate);
+        event_wait(&engine->gate_changed, &engine->gate, 0);
+    lock_release(&engine->gate);
 }
 
 void exclusive_end(struct engine *engine)
 {
     if (__atomic_load_n(&engine->window, __ATOMIC_RELAXED))
         return;
-    pthread_mutex_lock(&engine->gate);
+    lock_take(&engine->gate);
     __atomic_store_n(&engine->exclusive, 0, __ATOMIC_SEQ_CST);
-    pthread_cond_broadcast(&engine->gate_changed);
-    pthread_mutex_unlock(&engine->gate);
+    event_signal(&engine->gate_changed);
+    lock_release(&engine->gate);
 }
 
 /* ---- windows ---------------------------------------------------------------------------------------------------------------- */
@@ -183,9 +208,9 @@ static void let_others_run(struct engine *engine, struct cpu_thread *self)
     thread_end_running(self);
     for (unsigned i = 0; i < 20; i++) {
         nanosleep(&pause, NULL);
-        pthread_mutex_lock(&engine->gate);
+        lock_take(&engine->gate);
         bool waiting = engine->gate_waiters != 0;
-        pthread_mutex_unlock(&engine->gate);
+        lock_release(&engine->gate);
         if (!waiting)
             break;
     }

@@ -219,6 +219,11 @@ void ir_compact(struct ir *ir);
 static inline const struct ir_op_info *ir_info(const struct ir_insn *insn) { return &ir_op_table[insn->op]; }
 unsigned ir_call_nargs(const struct ir_insn *insn);
 bool ir_removable_by_op(const struct ir_insn *insn);
+/** True for operations on the address base + (index << IR_MEM_SCALE(mode)) + imm, where the index may be missing. */
+static inline bool ir_has_index(const struct ir_insn *insn)
+{
+    return insn->op == IR_LOAD || insn->op == IR_STORE || insn->op == IR_PREFETCH;
+}
 /** Number of arg[] in use for this instruction (CALL: by its helper; LOAD/STORE: index may be IR_NONE). */
 static inline unsigned ir_nargs(const struct ir_insn *insn)
 {

@@ -89,7 +89,7 @@ static void print_mode(struct printer *p, const struct ir_insn *insn)
 {
     const struct ir_mode_text *text = ir_mode_text((enum ir_op)insn->op);
     unsigned rest = insn->mode;
-    if (insn->op == IR_LOAD || insn->op == IR_STORE)
+    if (ir_has_index(insn))
         rest &= ~(unsigned)IR_MEM_SCALE_BITS(3); /* shown in the address */
     unsigned choice = rest & text->mask;
     if (text->names && choice < text->nnames && text->names[choice]) {

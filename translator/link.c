@@ -9,7 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "translator/engine_private.h"
+#include "translator/compile_thread.h"
 
 /** Neighbours in guest memory are neighbours in the table, and four instructions, about a block, share a bucket: the code at
     work touches few of its pages, which have to be given by the kernel, and copied for a forked child. */
@@ -92,31 +92,58 @@ static void jump_entry_empty(struct cpu *cpu, struct jump_entry *entry)
     __atomic_store_n(&entry->guest_pc, empty_entry((unsigned)(entry - cpu_front(cpu)->jump_cache)), __ATOMIC_RELAXED);
 }
 
+static struct jump_entry *second_entry(struct cpu *cpu, uint64_t key)
+{
+    return &cpu_front(cpu)->jump_second[JUMP_SECOND_INDEX(key)];
+}
+
 void jump_cache_clear(struct cpu *cpu)
 {
-    struct jump_entry *entries = cpu_front(cpu)->jump_cache;
+    struct cpu_front *front = cpu_front(cpu);
+
+    if (!cpu->thread->jumps) /* its pages, then, have not been touched */
+        return;
+    cpu->thread->jumps = false;
     for (unsigned i = 0; i < JUMP_CACHE_ENTRIES; i++)
-        entries[i] = (struct jump_entry){.guest_pc = empty_entry(i)};
+        front->jump_cache[i] = (struct jump_entry){.guest_pc = empty_entry(i)};
+    for (unsigned i = 0; i < 1u << JUMP_SECOND_BITS; i++)
+        front->jump_second[i] = (struct jump_entry){.guest_pc = JUMP_SECOND_EMPTY};
 }
 
 /* Of zeros, only the entries of address 0 would be found. */
 void jump_cache_init(struct cpu *cpu)
 {
+    second_entry(cpu, 0)->guest_pc = JUMP_SECOND_EMPTY;
     for (unsigned kind = 0; kind < JUMP_KINDS; kind++)
         cpu_front(cpu)->jump_cache[JUMP_CACHE_INDEX(0u, kind)].guest_pc = empty_entry(JUMP_CACHE_INDEX(0u, kind));
+}
+
+static void entry_fill(struct jump_entry *entry, uint64_t mark, const struct region *region)
+{
+    __atomic_store_n(&entry->host, region->code ? (const void *)region->code : region, __ATOMIC_RELAXED);
+    __atomic_store_n(&entry->guest_pc, mark, __ATOMIC_RELAXED);
 }
 
 void jump_cache_fill(struct cpu *cpu, const struct region *region, unsigned kind)
 {
     struct jump_entry *entry = &cpu_front(cpu)->jump_cache[JUMP_CACHE_INDEX(region->guest_pc, kind)];
+    const uint64_t key = JUMP_SECOND_KEY(region->guest_pc, kind);
+    struct jump_entry *second = region->guest_pc % 4 == 0 ? second_entry(cpu, key) : NULL;
 
+    cpu->thread->jumps = true;
     jump_entry_empty(cpu, entry);
-    __atomic_store_n(&entry->host, region->code ? (const void *)region->code : region, __ATOMIC_RELAXED);
-    __atomic_store_n(&entry->guest_pc, region->guest_pc, __ATOMIC_RELAXED);
+    entry_fill(entry, region->guest_pc, region);
+    if (second) {
+        __atomic_store_n(&second->guest_pc, JUMP_SECOND_EMPTY, __ATOMIC_RELAXED);
+        entry_fill(second, key, region);
+    }
     /* Whoever invalidates the region marks it dead and then looks here; this is the other half of that. */
     __atomic_thread_fence(__ATOMIC_SEQ_CST);
-    if (__atomic_load_n(&region->dead, __ATOMIC_RELAXED))
+    if (__atomic_load_n(&region->dead, __ATOMIC_RELAXED)) {
         jump_entry_empty(cpu, entry);
+        if (second)
+            __atomic_store_n(&second->guest_pc, JUMP_SECOND_EMPTY, __ATOMIC_RELAXED);
+    }
 }
 
 /** Only ever empties: the owner of a jump cache may be writing the same entry for another address at this moment. */
@@ -128,6 +155,9 @@ static void jump_caches_forget(struct engine *engine, uint64_t pc)
             struct jump_entry *entry = &cpu_front(thread->cpu)->jump_cache[JUMP_CACHE_INDEX(pc, kind)];
             if (__atomic_load_n(&entry->guest_pc, __ATOMIC_RELAXED) == pc)
                 jump_entry_empty(thread->cpu, entry);
+            entry = second_entry(thread->cpu, JUMP_SECOND_KEY(pc, kind));
+            if (__atomic_load_n(&entry->guest_pc, __ATOMIC_RELAXED) == JUMP_SECOND_KEY(pc, kind))
+                __atomic_store_n(&entry->guest_pc, JUMP_SECOND_EMPTY, __ATOMIC_RELAXED);
         }
     }
 }
@@ -218,6 +248,7 @@ void invalidate_range(struct engine *engine, uint64_t start, uint64_t end)
 {
     if (engine->options.observer && start < end)
         engine->options.observer->invalidated(engine->options.observer->opaque, start, end);
+    compile_invalidate(engine, start, end);
     if (start >= end || engine->page_refs == 0)
         return;
     uint64_t first = start >> GUEST_PAGE_BITS, last = (end - 1) >> GUEST_PAGE_BITS;
@@ -269,6 +300,16 @@ static void unlink_evicted(struct engine *engine, struct region *region)
     }
 }
 
+/** What CPUs know of regions; in an exclusive section. */
+static void forget_all(struct engine *engine)
+{
+    for (struct cpu_thread *thread = engine->threads; thread; thread = thread->next) {
+        jump_cache_clear(thread->cpu);
+        engine->backend->reset_returns(engine->backend_state, thread->cpu);
+    }
+    engine->generation++;
+}
+
 void evict_next_chunk(struct engine *engine, struct cpu_thread *self)
 {
     struct region *list = code_cache_next(engine->cache)->list;
@@ -287,13 +328,19 @@ void evict_next_chunk(struct engine *engine, struct cpu_thread *self)
     for (struct region *region = list; region; region = region->chunk_next)
         translation_free(translation_of(region));
     code_cache_advance(engine->cache);
-    for (struct cpu_thread *thread = engine->threads; thread; thread = thread->next) {
-        jump_cache_clear(thread->cpu);
-        engine->backend->reset_returns(engine->backend_state, thread->cpu);
-    }
-    engine->generation++;
+    forget_all(engine);
     engine->stats.evictions++;
     exclusive_end(engine);
+}
+
+void table_abandon(struct engine *engine)
+{
+    compile_forget(engine);
+    memset(engine->table, 0, engine->table_bytes);
+    memset(engine->pages, 0, sizeof engine->pages);
+    engine->page_refs = 0;
+    code_cache_reset(engine->cache);
+    forget_all(engine);
 }
 
 /* All else lies in the memory of the cache's chunk. */

@@ -5,6 +5,7 @@
 #include <inttypes.h>
 #include <stdlib.h>
 
+#include "translator/code_read.h"
 #include "translator/engine_private.h"
 
 static bool wanted(const struct engine *engine, unsigned log)
@@ -56,10 +57,16 @@ static void print_guest_range(struct engine *engine, csh disassembler, uint64_t 
             fprintf(engine->options.log_file, "0x%012" PRIx64 ":  (not executable)\n", start);
             return;
         }
-        if (stop > end)
-            stop = end;
-        print_code(engine->options.log_file, disassembler, start, code, stop - start);
-        start = stop;
+        uint8_t copy[1024];
+        size_t n = 0;
+        while (n < sizeof copy && start + n < end && start + n < stop && code_read8(code + n, &copy[n]))
+            n++;
+        if (n == 0) {
+            fprintf(engine->options.log_file, "0x%012" PRIx64 ":  (not there)\n", start);
+            return;
+        }
+        print_code(engine->options.log_file, disassembler, start, copy, n);
+        start += n;
     }
 }
 
@@ -136,7 +143,7 @@ void log_host_code(struct engine *engine, const struct region *region)
     };
     fprintf(out, "OUT: 0x%" PRIx64 " [size=%u, state map %u]\n", region->guest_pc, region->code_size,
             region->statemap_size);
-    statemap_walk(region->statemap, region->statemap_size, list_entry, &listing);
+    statemap_walk(region->statemap, region->statemap_size, region->guest_pc, list_entry, &listing);
     print_host_until(&listing, region->code_size);
     fputc('\n', out);
     fflush(out);

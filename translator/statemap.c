@@ -8,6 +8,7 @@
  *   place  = byte(kind | has_extend * 8 | reg * 16)  [ byte(extend) ]  rest
  *   rest   = LOC_SPILL, LOC_SLOT: number(index)
  *            LOC_CONST: signed(bits), and number(bits_high) if reg = 1
+ *            LOC_PC: signed(bits)
  *            LOC_FLAGS: byte(flags_op) byte(flags_size) place(a) place(b)
  *
  * The 0 that closes an entry is written when the next one begins, so that the writer need not know how many records follow.
@@ -109,6 +110,9 @@ static uint8_t *put_place(uint8_t *p, const struct loc *at)
         if (at->bits_high)
             p = put_number(p, at->bits_high);
         break;
+    case LOC_PC:
+        p = put_signed(p, at->bits);
+        break;
     case LOC_FLAGS:
         *p++ = at->flags_op;
         *p++ = at->flags_size;
@@ -196,6 +200,9 @@ static const uint8_t *get_place(const uint8_t *p, struct loc *at)
         if (at->reg)
             p = get_number(p, &at->bits_high);
         break;
+    case LOC_PC:
+        p = get_signed(p, &at->bits);
+        break;
     case LOC_FLAGS:
         at->flags_op = *p++;
         at->flags_size = *p++;
@@ -256,6 +263,7 @@ struct source {
     const struct host_regs *regs;
     const struct guest_isa *isa;
     struct cpu *cpu;
+    uint64_t base;
 };
 
 static struct wide take_bytes(const void *from, unsigned size)
@@ -288,6 +296,9 @@ static struct wide take_place(const struct source *s, const struct loc *at, unsi
     }
     case LOC_CONST:
         value = (struct wide){at->bits, at->bits_high};
+        break;
+    case LOC_PC:
+        value.low = s->base + at->bits;
         break;
     case LOC_ENTRY:
     case LOC_FLAGS:
@@ -322,14 +333,14 @@ static uint32_t packed_flags(const struct source *s, const struct slot_loc *wher
            (overflow ? IR_FLAG_V : 0);
 }
 
-bool statemap_recover(const uint8_t *map, uint32_t size, uint32_t offset, const struct host_regs *regs,
+bool statemap_recover(const uint8_t *map, uint32_t size, uint64_t base, uint32_t offset, const struct host_regs *regs,
                       const struct guest_isa *isa, struct cpu *cpu)
 {
     /* First where each slot's record is (0: memory is right), then all values, then the writes: a value may come from the
        memory of a slot that is written here too. */
     uint32_t record[BUILDER_MAX_SLOTS] = {0};
-    struct cursor c = {.at = map, .end = map + size};
-    uint64_t pc = 0;
+    struct cursor c = {.at = map, .end = map + size, .pc = base};
+    uint64_t pc = base;
     bool found = false, all;
 
     while (next_entry(&c, &all)) {
@@ -352,7 +363,7 @@ bool statemap_recover(const uint8_t *map, uint32_t size, uint32_t offset, const 
         return false;
 
     struct wide values[BUILDER_MAX_SLOTS];
-    struct source source = {regs, isa, cpu};
+    struct source source = {regs, isa, cpu, base};
     for (unsigned slot = 0; slot < isa->nslots; slot++) {
         if (!record[slot])
             continue;
@@ -371,10 +382,10 @@ bool statemap_recover(const uint8_t *map, uint32_t size, uint32_t offset, const 
     return true;
 }
 
-void statemap_walk(const uint8_t *map, uint32_t size, void (*each)(void *opaque, uint32_t offset, uint64_t pc),
+void statemap_walk(const uint8_t *map, uint32_t size, uint64_t base, void (*each)(void *opaque, uint32_t offset, uint64_t pc),
                    void *opaque)
 {
-    struct cursor c = {.at = map, .end = map + size};
+    struct cursor c = {.at = map, .end = map + size, .pc = base};
     bool all;
 
     while (next_entry(&c, &all)) {

@@ -21,6 +21,7 @@ enum loc_kind {
     LOC_SLOT,  /* the entry value of another state slot, `index`: memory of that slot */
     LOC_CONST, /* `bits`, `bits_high` */
     LOC_FLAGS, /* packed flags to be computed: flags_op on a and b */
+    LOC_PC,    /* `bits` from the region's guest address on */
 };
 
 /** Where the bits of one operand are. */
@@ -49,7 +50,8 @@ struct statemap_writer {
 void statemap_begin(struct statemap_writer *w);
 /** Begins another map in the memory of the one before (a zeroed writer has none yet). */
 void statemap_begin_again(struct statemap_writer *w);
-/** Starts the entry for host offset `offset` (not below the last one) and guest address `pc`; `all` true: slots not named
+/** Starts the entry for host offset `offset` (not below the last one) and guest address `pc`, counted from the region's (so that
+    a map does not depend on where the guest's code is); `all` true: slots not named
     by statemap_slot() calls that follow are LOC_ENTRY, else they are as in the entry before. */
 void statemap_entry(struct statemap_writer *w, uint32_t offset, uint64_t pc, bool all);
 void statemap_slot(struct statemap_writer *w, unsigned slot, const struct slot_loc *where);
@@ -63,11 +65,12 @@ struct host_regs {
     __m128i xmm[16];
 };
 
-/** Writes the exact guest state (all slots, cpu->pc) for the entry with host offset `offset`. Returns false, having
+/** Writes the exact guest state (all slots, cpu->pc) for the entry with host offset `offset`, of a region whose guest address is
+    `base`. Returns false, having
     changed nothing, when the map has no such entry. */
-bool statemap_recover(const uint8_t *map, uint32_t size, uint32_t offset, const struct host_regs *regs,
+bool statemap_recover(const uint8_t *map, uint32_t size, uint64_t base, uint32_t offset, const struct host_regs *regs,
                       const struct guest_isa *isa, struct cpu *cpu);
 /** Entries in the map, for -d out_asm: calls `each` with offset and guest pc in order. */
-void statemap_walk(const uint8_t *map, uint32_t size, void (*each)(void *opaque, uint32_t offset, uint64_t pc), void *opaque);
+void statemap_walk(const uint8_t *map, uint32_t size, uint64_t base, void (*each)(void *opaque, uint32_t offset, uint64_t pc), void *opaque);
 
 #endif

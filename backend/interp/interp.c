@@ -250,12 +250,14 @@ static void execute_effect(struct frame *frame, const struct ir_insn *insn, cons
                            union interp_value *result)
 {
     switch (insn->op) {
+    case IR_PREFETCH:
     case IR_NOP:
     case IR_PARAM: /* has its value from the edge */
     case IR_BIND:
     case IR_INSN:
         break;
     case IR_CONST:
+    case IR_PC:
         result->half[0] = insn->imm;
         result->half[1] = insn->type == IR_V128 ? insn->imm2 : 0;
         break;
@@ -331,7 +333,7 @@ static void run(struct frame *frame)
         } else if (insn->op != IR_PARAM) {
             union interp_value *result = &frame->values[frame->insn];
             *result = (union interp_value){.half = {0, 0}};
-            if (insn->op != IR_CONST && attributes & (IR_ATTR_PURE | IR_ATTR_FPSR)) {
+            if (insn->op != IR_CONST && insn->op != IR_PC && attributes & (IR_ATTR_PURE | IR_ATTR_FPSR)) {
                 execute_value(insn, arg, result);
             } else {
                 execute_effect(frame, insn, arg, result);
@@ -345,7 +347,7 @@ static void interp_enter(void *backend, struct cpu *cpu, const struct region *re
 {
     const struct interp *interp = backend;
     const struct program *program = region->backend_data;
-    if (program->profile && __atomic_sub_fetch(&program->region->countdown, 1, __ATOMIC_RELAXED) < 0) {
+    if (program->profile && __atomic_sub_fetch(program->region->countdown, 1, __ATOMIC_RELAXED) < 0) {
         cpu->exit_reason = CPU_EXIT_HOT;
         cpu->exit_site = program->region;
         cpu->pc = region->guest_pc;

@@ -223,7 +223,7 @@ static void scan_block(struct emit *e, uint32_t b, uint32_t *k)
         struct value *value = &e->values[i];
         uint32_t pos = 2 * *k;
         al->position[i] = *k;
-        if (insn->op == IR_NOP || insn->op == IR_INSN || insn->op == IR_CONST)
+        if (insn->op == IR_NOP || insn->op == IR_INSN || insn->op == IR_CONST || insn->op == IR_PC)
             continue;
         if (insn->op == IR_BIND) {
             close_binding(e, (unsigned)insn->imm, last_fault, b);
@@ -550,7 +550,7 @@ bool allocate_registers(struct emit *e)
             if (insn->op == IR_GET && allocation_get_is_elsewhere(e, i))
                 continue;
             bool extra = insn->op == IR_CAS || insn->op == IR_RMW || insn->op == IR_STORE_EXCL;
-            if (insn->type != IR_VOID && insn->op != IR_CONST && !value->folded && !value->alias && value->end) {
+            if (insn->type != IR_VOID && insn->op != IR_CONST && insn->op != IR_PC && !value->folded && !value->alias && value->end) {
                 value->must_reg |= extra; /* else the extra register might evict it from an operand's */
                 if (!allocate_value(e, i))
                     return false;

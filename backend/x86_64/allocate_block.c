@@ -95,7 +95,7 @@ static bool walk(struct emit *e)
         const struct ir_insn *insn = &ir->insns[i];
         struct value *value = &e->values[i];
         switch (insn->op) {
-        case IR_NOP: case IR_CONST: case IR_INSN: case IR_BIND:
+        case IR_NOP: case IR_CONST: case IR_PC: case IR_INSN: case IR_BIND:
             continue;
         case IR_CALL: case IR_CAS: case IR_RMW: case IR_STORE_EXCL:
             return false;

@@ -13,6 +13,8 @@
 #include <stdint.h>
 #include <string.h>
 
+#include "translator/backend.h" /* struct code_note */
+
 enum gpr { RAX, RCX, RDX, RBX, RSP, RBP, RSI, RDI, R8, R9, R10, R11, R12, R13, R14, R15, GPR_NONE = 0xff };
 
 enum { X86_MAP_1 = 0, X86_MAP_0F = 1, X86_MAP_0F38 = 2, X86_MAP_0F3A = 3 };
@@ -50,9 +52,20 @@ struct assembler {
     bool overflow;
     struct asm_fixup *fixups; /* grows; owned by the emitter */
     uint32_t nfixups, fixups_capacity;
+    bool noting;             /* keep `notes`, which grow; owned by the emitter */
+    struct code_note *notes;
+    uint32_t nnotes, notes_capacity;
 };
 
 void asm_add_fixup(struct assembler *a, struct asm_fixup fixup); /* emit.c */
+
+/** The bytes at offset `at` are what enum code_note_kind says (emit.c). */
+void asm_add_note(struct assembler *a, uint32_t at, unsigned kind);
+static inline void asm_note(struct assembler *a, uint32_t at, unsigned kind)
+{
+    if (a->noting)
+        asm_add_note(a, at, kind);
+}
 
 static inline uint32_t asm_offset(const struct assembler *a) { return (uint32_t)(a->p - a->start); }
 

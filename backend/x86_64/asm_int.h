@@ -98,6 +98,20 @@ static inline void x_mov_imm(struct assembler *a, unsigned dst, uint64_t imm)
         asm_u64(a, imm);
     }
 }
+/** mov dst, imm in a form that does not depend on the value, which is what enum code_note_kind says */
+static inline void x_mov_noted(struct assembler *a, unsigned dst, uint64_t imm, unsigned kind)
+{
+    asm_reserve(a);
+    asm_u8(a, 0x48 | dst >> 3);
+    asm_u8(a, 0xb8 | (dst & 7));
+    asm_note(a, asm_offset(a), kind);
+    asm_u64(a, imm);
+}
+/** dst = address of something in this program */
+static inline void x_mov_image(struct assembler *a, unsigned dst, uintptr_t address)
+{
+    x_mov_noted(a, dst, address, CODE_NOTE_IMAGE);
+}
 /** movzx/mov r32 (zero-extends to 64 bits); bytes 1, 2, 4 */
 static inline void x_zext(struct assembler *a, unsigned bytes, unsigned dst, struct asm_operand src)
 {
@@ -132,12 +146,14 @@ static inline bool x_reaches(const struct assembler *a, const void *address)
 static inline void x_modrm_near(struct assembler *a, unsigned reg, const void *address, unsigned imm_bytes)
 {
     asm_u8(a, (reg & 7) << 3 | 5);
+    asm_note(a, asm_offset(a), CODE_NOTE_NEAR);
     asm_u32(a, (uint32_t)((uintptr_t)address - ((uintptr_t)a->rx + asm_offset(a) + 4 + imm_bytes)));
 }
 /** dst = address, in as few bytes as possible. */
 static inline void x_address(struct assembler *a, unsigned dst, const void *address)
 {
     if ((uintptr_t)address <= UINT32_MAX || !x_reaches(a, address)) {
+        asm_note(a, asm_offset(a), CODE_NOTE_FIXED);
         x_mov_imm(a, dst, (uintptr_t)address);
         return;
     }
@@ -319,6 +335,7 @@ static inline void asm_patch_to(struct assembler *a, uint32_t from, const uint8_
 {
     if (a->overflow)
         return;
+    asm_note(a, from - 4, CODE_NOTE_NEAR);
     int32_t rel = (int32_t)(target - (a->rx + from));
     memcpy(a->start + from - 4, &rel, 4);
 }

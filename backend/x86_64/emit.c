@@ -33,6 +33,12 @@ void asm_add_fixup(struct assembler *a, struct asm_fixup fixup)
     a->fixups[a->nfixups++] = fixup;
 }
 
+void asm_add_note(struct assembler *a, uint32_t at, unsigned kind)
+{
+    a->notes = grow(a->notes, a->nnotes, &a->notes_capacity, sizeof *a->notes);
+    a->notes[a->nnotes++] = (struct code_note){at, kind};
+}
+
 int32_t emit_pool(struct emit *e, uint64_t low, uint64_t high)
 {
     for (uint32_t i = 0; i < e->npool; i++)
@@ -41,6 +47,19 @@ int32_t emit_pool(struct emit *e, uint64_t low, uint64_t high)
     e->pool = grow(e->pool, e->npool, &e->pool_capacity, sizeof *e->pool);
     e->pool[e->npool] = (__m128i){(long long)low, (long long)high};
     return (int32_t)e->npool++;
+}
+
+/* Guest addresses that move with the code are behind the pool: what they are equal to holds here only. */
+#define POOL_PCS (1 << 24)
+
+static int32_t emit_pool_pc(struct emit *e, uint64_t address)
+{
+    for (uint32_t i = 0; i < e->npool_pcs; i++)
+        if (e->pool_pcs[i] == address)
+            return (int32_t)(POOL_PCS + i);
+    e->pool_pcs = grow(e->pool_pcs, e->npool_pcs, &e->pool_pcs_capacity, sizeof *e->pool_pcs);
+    e->pool_pcs[e->npool_pcs] = address;
+    return (int32_t)(POOL_PCS + e->npool_pcs++);
 }
 
 struct later *emit_later(struct emit *e, void (*fn)(struct emit *e, const struct later *l), ir_ref ref)
@@ -113,6 +132,21 @@ bool emit_imm32(const struct emit *e, ir_ref v, int32_t *imm)
 
 void emit_gpr_const(struct emit *e, unsigned gpr, uint64_t bits) { x_mov_imm(&e->as, gpr, bits); }
 
+void emit_gpr_pc(struct emit *e, unsigned gpr, uint64_t address)
+{
+    if (e->region->movable)
+        x_mov_noted(&e->as, gpr, address, CODE_NOTE_GUEST);
+    else
+        x_mov_imm(&e->as, gpr, address);
+}
+
+bool emit_pc(const struct emit *e, ir_ref v, uint64_t *address)
+{
+    const struct ir_insn *insn = emit_insn(e, emit_root(e, v));
+    *address = insn->imm;
+    return insn->op == IR_PC;
+}
+
 unsigned emit_gpr(struct emit *e, ir_ref v, unsigned temp)
 {
     ir_ref r = emit_root(e, v);
@@ -122,8 +156,10 @@ unsigned emit_gpr(struct emit *e, ir_ref v, unsigned temp)
     case PLACE_REG:
         return value->reg;
     case PLACE_CONST:
-        emit_const(e, v, &bits);
-        emit_gpr_const(e, temp, bits);
+        if (emit_const(e, v, &bits))
+            emit_gpr_const(e, temp, bits);
+        else
+            emit_gpr_pc(e, temp, emit_insn(e, r)->imm);
         return temp;
     default:
         x_load(&e->as, emit_insn(e, v)->type == IR_I64, temp, value_mem(e, value));
@@ -175,6 +211,10 @@ unsigned emit_xmm(struct emit *e, ir_ref v, unsigned temp)
         return value->reg;
     case PLACE_CONST: {
         const struct ir_insn *c = emit_insn(e, r);
+        if (c->op == IR_PC) {
+            emit_xmm_load(e, type, temp, asm_pool(emit_pool_pc(e, c->imm)));
+            return temp;
+        }
         emit_xmm_const(e, temp, type == IR_F32 ? (uint32_t)c->imm : c->imm, type == IR_V128 ? c->imm2 : 0);
         return temp;
     }
@@ -191,6 +231,8 @@ struct asm_operand emit_operand(struct emit *e, ir_ref v)
     const struct ir_insn *insn = emit_insn(e, r);
     if (value->place == PLACE_REG)
         return asm_reg(value->reg);
+    if (value->place == PLACE_CONST && insn->op == IR_PC)
+        return asm_at(asm_pool(emit_pool_pc(e, insn->imm)));
     if (value->place == PLACE_CONST)
         return emit_pool_operand(e, insn->imm, insn->type == IR_V128 ? insn->imm2 : 0);
     return asm_at(value_mem(e, value));
@@ -232,6 +274,8 @@ static struct loc value_loc(struct emit *e, ir_ref v)
     case PLACE_SPILL:
         return (struct loc){.kind = LOC_SPILL, .index = value->index};
     case PLACE_CONST:
+        if (insn->op == IR_PC)
+            return (struct loc){.kind = LOC_PC, .bits = insn->imm - e->region->guest_pc};
         return (struct loc){.kind = LOC_CONST, .bits = insn->imm, .bits_high = insn->type == IR_V128 ? insn->imm2 : 0};
     default:
         return (struct loc){.kind = LOC_SLOT, .index = value->index};
@@ -295,7 +339,7 @@ void emit_fault_point(struct emit *e)
     if (e->as.overflow)
         return;
     asm_reserve(&e->as);
-    statemap_entry(&e->map, asm_offset(&e->as), s->pc, s->all);
+    statemap_entry(&e->map, asm_offset(&e->as), s->pc - e->region->guest_pc, s->all);
     for (unsigned i = 0; i < s->nchanges; i++) {
         unsigned slot = s->changes[i];
         struct slot_loc where = slot_loc(e, slot, s->value[slot]);
@@ -383,6 +427,7 @@ static void emit_insn_code(struct emit *e, ir_ref ref)
     switch (insn->op) {
     case IR_NOP:
     case IR_CONST:
+    case IR_PC:
     case IR_PARAM:
         return;
     case IR_INSN:
@@ -398,7 +443,7 @@ static void emit_insn_code(struct emit *e, ir_ref ref)
         return;
     if (insn->type != IR_VOID && value->end == 0 && ir_removable(insn))
         return;
-    if (insn->op != IR_GET && insn->op != IR_SET && insn->op != IR_LOAD && insn->op != IR_STORE && insn->op != IR_BRANCH &&
+    if (insn->op != IR_GET && insn->op != IR_SET && !ir_has_index(insn) && insn->op != IR_BRANCH &&
         insn->op != IR_SELECT)
         e->flags_of = e->compared = IR_NONE;
     switch (insn->op) {
@@ -409,7 +454,7 @@ static void emit_insn_code(struct emit *e, ir_ref ref)
     case IR_SET:
         emit_set(e, insn);
         break;
-    case IR_LOAD: case IR_STORE: case IR_STORE_EXCL: case IR_CAS: case IR_RMW: case IR_FENCE:
+    case IR_LOAD: case IR_STORE: case IR_STORE_EXCL: case IR_CAS: case IR_RMW: case IR_FENCE: case IR_PREFETCH:
         emit_memory(e, ref);
         break;
     case IR_CALL: case IR_POLL: case IR_GUARD: case IR_JUMP: case IR_BRANCH:
@@ -443,19 +488,27 @@ static void emit_block(struct emit *e, uint32_t number)
 static void emit_pool_bytes(struct emit *e)
 {
     struct assembler *a = &e->as;
-    if (!e->npool || a->overflow)
+    if ((!e->npool && !e->npool_pcs) || a->overflow)
         return;
     while (((uintptr_t)a->rx + asm_offset(a)) & 15)
         asm_u8(a, 0xcc);
-    if ((size_t)(a->end - a->p) < e->npool * sizeof *e->pool + 32) {
+    if ((size_t)(a->end - a->p) < (e->npool + e->npool_pcs) * sizeof *e->pool + 32) {
         a->overflow = true;
         return;
     }
     uint32_t base = asm_offset(a);
     memcpy(a->p, e->pool, e->npool * sizeof *e->pool);
     a->p += e->npool * sizeof *e->pool;
+    for (uint32_t i = 0; i < e->npool_pcs; i++) {
+        asm_note(a, asm_offset(a), CODE_NOTE_GUEST);
+        asm_u64(a, e->pool_pcs[i]);
+        asm_u64(a, 0);
+    }
     for (uint32_t i = 0; i < a->nfixups; i++) {
-        uint32_t rel = base + 16 * (uint32_t)a->fixups[i].pool - a->fixups[i].next;
+        uint32_t entry = (uint32_t)a->fixups[i].pool;
+        if (entry >= POOL_PCS)
+            entry = entry - POOL_PCS + e->npool;
+        uint32_t rel = base + 16 * entry - a->fixups[i].next;
         memcpy(a->start + a->fixups[i].at, &rel, 4);
     }
 }
@@ -488,7 +541,9 @@ void emit_free(struct emit *e)
     free(e->laters);
     free(e->traps);
     free(e->pool);
+    free(e->pool_pcs);
     free(e->as.fixups);
+    free(e->as.notes);
     free(e);
 }
 
@@ -497,10 +552,11 @@ bool emit_region(struct x86_backend *backend, struct ir *ir, struct region *regi
 {
     struct emit *e = backend->emit ? backend->emit : (backend->emit = emit_new(backend));
     e->as = (struct assembler){.start = rw, .p = rw, .end = rw + capacity, .rx = rx,
-                               .fixups = e->as.fixups, .fixups_capacity = e->as.fixups_capacity};
+                               .fixups = e->as.fixups, .fixups_capacity = e->as.fixups_capacity,
+                               .noting = region->noted, .notes = e->as.notes, .notes_capacity = e->as.notes_capacity};
     e->ir = ir;
     e->region = region;
-    e->nlaters = e->npool = e->ntraps = 0;
+    e->nlaters = e->npool = e->npool_pcs = e->ntraps = 0;
     e->values = grow(e->values, ir->ninsns, &e->values_capacity, sizeof *e->values);
     select_operations(e);
     if (!allocate_registers(e))
@@ -530,10 +586,14 @@ bool emit_region(struct x86_backend *backend, struct ir *ir, struct region *regi
         return false;
     }
     const uint8_t *map = statemap_close(&e->map, &region->statemap_size);
-    if (region->statemap_size)
-        region->statemap = memcpy(code_cache_memory(backend->cache, region->statemap_size), map, region->statemap_size);
     region->ntraps = e->ntraps;
-    if (e->ntraps)
+    if (backend->apart) {
+        region->statemap = (uint8_t *)(uintptr_t)map;
+        region->traps = e->traps;
+    } else if (region->statemap_size) {
+        region->statemap = memcpy(code_cache_memory(backend->cache, region->statemap_size), map, region->statemap_size);
+    }
+    if (e->ntraps && !backend->apart)
         region->traps = memcpy(code_cache_memory(backend->cache, e->ntraps * sizeof *e->traps), e->traps,
                                e->ntraps * sizeof *e->traps);
     region->code = rx;

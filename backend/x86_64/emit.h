@@ -66,6 +66,9 @@ struct x86_backend {
     const uint8_t *prologue, *exit_lookup, *exit_return, *exit_link, *exit_poll, *exit_guard, *exit_hot, *exit_trap, *epilogue, *sentinel; /* stubs.c */
     const uint8_t *fp_thunk; /* fp_fixup.c: saves all registers, recomputes one FP operation exactly */
     struct emit *emit;       /* reused from one compilation to the next */
+    bool apart;              /* see apart.h; then */
+    struct code_exit *exits; /* those of the region compiled last */
+    uint32_t exits_capacity;
 };
 
 struct emit {
@@ -82,6 +85,8 @@ struct emit {
     uint32_t ntraps, traps_capacity;
     __m128i *pool;
     uint32_t npool, pool_capacity;
+    uint64_t *pool_pcs; /* see emit_pool_pc() */
+    uint32_t npool_pcs, pool_pcs_capacity;
     struct statemap_writer map;
     struct allocation *allocation; /* allocate.c */
     struct emit_control *control;  /* emit_control.c */

@@ -13,6 +13,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+#include "backend/x86_64/apart.h"
 #include "backend/x86_64/asm_int.h"
 #include "backend/x86_64/emit.h"
 #include "backend/x86_64/emit_parts.h"
@@ -29,6 +30,7 @@ struct emit_control {
     uint32_t capacity;
     struct block_jump *jumps;
     uint32_t njumps, jumps_capacity;
+    bool profile; /* as in host_backend.compile */
 };
 
 /* ---- jumps between blocks ------------------------------------------------------------------------------------------------ */
@@ -63,7 +65,12 @@ static void emit_link_stub(struct emit *e, const struct later *l)
 {
     struct code_exit *exit = &e->region->exits[l->data];
     exit->stub_offset = asm_offset(&e->as);
-    x_address(&e->as, RAX, exit);
+    if (e->backend->apart)
+        x_mov_noted(&e->as, RAX, (uintptr_t)exit, CODE_NOTE_FIXED);
+    else
+        x_address(&e->as, RAX, exit);
+    if (e->region->hot && asm_offset(&e->as) - exit->stub_offset == 7) /* as long as what it becomes apart.c, so that both are the same */
+        asm_u8(&e->as, 0x0f), asm_u8(&e->as, 0x1f), asm_u8(&e->as, 0);
     asm_patch_to(&e->as, x_jmp(&e->as), e->backend->exit_link);
 }
 
@@ -279,10 +286,10 @@ static void emit_branch(struct emit *e, const struct ir_insn *insn, uint32_t blo
 
 static void push_return(struct emit *e, uint64_t pc)
 {
-    if (pc == (uint64_t)(int64_t)(int32_t)pc) {
+    if (!e->region->movable && pc == (uint64_t)(int64_t)(int32_t)pc) {
         x_push_imm(&e->as, (int32_t)pc);
     } else {
-        x_mov_imm(&e->as, T0, pc);
+        emit_gpr_pc(e, T0, pc);
         x_push(&e->as, T0);
     }
 }
@@ -344,11 +351,30 @@ static void emit_lookup_later(struct emit *e, const struct later *l)
     }
 }
 
+/* Notes where the branch leads, and whether that is another place than before. */
+static void profile_target(struct emit *e, unsigned target)
+{
+    struct assembler *a = &e->as;
+    struct region *region = e->region;
+    if (!e->control->profile || !x_reaches(a, &region->last_target) || !x_reaches(a, &region->target_changes))
+        return;
+    asm_legacy_prefix(a, X86_OP(X86_MAP_1, X86_NP, 0x3b) | X86_W, target, 0, 0, false);
+    x_modrm_near(a, target, &region->last_target, 0);
+    uint32_t same = x_jcc8(a, JE);
+    asm_legacy_prefix(a, X86_OP(X86_MAP_1, X86_NP, 0x89) | X86_W, target, 0, 0, false);
+    x_modrm_near(a, target, &region->last_target, 0);
+    asm_legacy_prefix(a, X86_OP(X86_MAP_1, X86_NP, 0x83), ALU_ADD, 0, 0, false);
+    x_modrm_near(a, ALU_ADD, &region->target_changes, 1);
+    asm_u8(a, 1);
+    asm_patch8(a, same);
+}
+
 static void emit_exit_indirect(struct emit *e, const struct ir_insn *insn, bool call)
 {
     struct assembler *a = &e->as;
     unsigned target = emit_gpr(e, insn->arg[0], T1), kind = insn->mode;
     uint64_t return_pc = insn->imm2;
+    profile_target(e, target);
     call = call && e->backend->options.predict;
     if (call) {
         if (target != T1)
@@ -396,7 +422,7 @@ static void emit_exit_return(struct emit *e, ir_ref v)
 static void emit_exit_trap(struct emit *e, const struct ir_insn *insn)
 {
     struct assembler *a = &e->as;
-    x_mov_imm(a, T0, insn->imm);
+    emit_gpr_pc(e, T0, insn->imm);
     x_store(a, 8, asm_base(RBP, CPU_OFFSET(pc)), T0);
     x_store_imm(a, 4, asm_base(RBP, CPU_OFFSET(trap)), insn->mode);
     x_store_imm(a, 4, asm_base(RBP, CPU_OFFSET(trap_info)), (int32_t)insn->imm2);
@@ -422,7 +448,7 @@ static void emit_guard_later(struct emit *e, const struct later *l)
 {
     struct assembler *a = &e->as;
     const struct ir_insn *insn = emit_insn(e, l->ref);
-    x_mov_imm(a, T0, insn->imm);
+    emit_gpr_pc(e, T0, insn->imm);
     x_store(a, 8, asm_base(RBP, CPU_OFFSET(exit_site)), T0);
     x_store_imm(a, 4, asm_base(RBP, CPU_OFFSET(trap)), insn->mode);
     x_store_imm(a, 4, asm_base(RBP, CPU_OFFSET(trap_info)), (int32_t)insn->imm2);
@@ -486,7 +512,7 @@ static void emit_call(struct emit *e, ir_ref ref)
         else
             emit_xmm_load(e, IR_V128, vectors++, asm_base(RSP, 16 * (int32_t)i));
     }
-    x_mov_imm(a, RAX, (uintptr_t)helper->function);
+    x_mov_image(a, RAX, (uintptr_t)helper->function);
     x_call_reg(a, RAX);
     if (insn->type > IR_I64)
         emit_xmm_move(e, XT0, 0);
@@ -540,12 +566,13 @@ static void emit_hot_later(struct emit *e, const struct later *l)
 static void emit_countdown(struct emit *e)
 {
     struct assembler *a = &e->as;
-    if (x_reaches(a, &e->region->countdown)) {
+    if (x_reaches(a, e->region->countdown)) {
         asm_legacy_prefix(a, X86_OP(X86_MAP_1, X86_NP, 0x83), ALU_SUB, 0, 0, false);
-        x_modrm_near(a, ALU_SUB, &e->region->countdown, 1);
+        x_modrm_near(a, ALU_SUB, e->region->countdown, 1);
         asm_u8(a, 1);
     } else {
-        x_mov_imm(a, RAX, (uintptr_t)&e->region->countdown);
+        asm_note(a, asm_offset(a), CODE_NOTE_FIXED);
+        x_mov_imm(a, RAX, (uintptr_t)e->region->countdown);
         x_alu_imm(a, ALU_SUB, 0, asm_at(asm_base(RAX, 0)), 1);
     }
     emit_later_jcc(e, JS, emit_hot_later, IR_NONE);
@@ -595,12 +622,15 @@ void emit_control_begin(struct emit *e, bool profile)
         exits += op == IR_EXIT || op == IR_EXIT_INDCALL ? 1 : op == IR_EXIT_CALL ? 2 : 0;
     }
     e->region->nexits = 0;
-    e->region->exits = exits ? code_cache_memory(e->backend->cache, exits * sizeof *e->region->exits) : NULL;
+    e->region->exits = !exits             ? NULL
+                       : e->backend->apart ? apart_exits(e->backend, exits)
+                                           : code_cache_memory(e->backend->cache, exits * sizeof *e->region->exits);
     if (!c || !c->offset || !c->next || !c->entries) {
         fputs("dragoman: out of memory while translating\n", stderr);
         _exit(1);
     }
     c->njumps = 0;
+    c->profile = profile;
     lay_out(e);
     if (profile)
         emit_countdown(e);

@@ -108,7 +108,7 @@ void vec_fp_mla_long(struct emit *e, ir_ref ref)
 static void look_up(struct emit *e, unsigned bytes, const uint8_t *table)
 {
     struct assembler *a = &e->as;
-    x_mov_imm(a, T0, (uint64_t)(uintptr_t)table);
+    x_mov_image(a, T0, (uintptr_t)table);
     for (unsigned i = 0; i < 16 / bytes; i++) {
         vpextr(a, bytes, asm_reg(T1), XT0, i);
         x_zext(a, 1, T1, asm_at(asm_indexed(T0, T1, 0, 0)));

@@ -9,8 +9,7 @@ static bool is_wide(const struct ir_insn *insn) { return insn->type == IR_I64; }
 /* The register or memory that holds v; a constant is loaded into `temp`. */
 static struct asm_operand operand_or(struct emit *e, ir_ref v, unsigned temp)
 {
-    uint64_t bits;
-    if (emit_const(e, v, &bits))
+    if (e->values[emit_root(e, v)].place == PLACE_CONST)
         return asm_reg(emit_gpr(e, v, temp));
     return emit_operand(e, v);
 }

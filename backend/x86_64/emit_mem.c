@@ -13,8 +13,12 @@ static struct asm_mem address(struct emit *e, const struct ir_insn *insn)
 {
     struct assembler *a = &e->as;
     int64_t disp = (int64_t)insn->imm;
-    ir_ref index = insn->op == IR_LOAD || insn->op == IR_STORE ? insn->arg[1] : IR_NONE;
+    ir_ref index = ir_has_index(insn) ? insn->arg[1] : IR_NONE;
     uint64_t bits;
+    if (index == IR_NONE && emit_pc(e, insn->arg[0], &bits)) {
+        emit_gpr_pc(e, T0, bits + (uint64_t)disp);
+        return asm_base(T0, 0);
+    }
     if (index == IR_NONE && emit_const(e, insn->arg[0], &bits)) {
         bits += (uint64_t)disp;
         if (bits <= INT32_MAX)
@@ -285,6 +289,13 @@ static void emit_rmw(struct emit *e, ir_ref ref)
     done_old_value(e, ref, T0);
 }
 
+/* Its ModRM.reg says into which cache. */
+static void emit_prefetch(struct emit *e, const struct ir_insn *insn)
+{
+    struct asm_mem m = address(e, insn);
+    asm_rm(&e->as, X86_OP(X86_MAP_0F, X86_NP, 0x18), insn->size & 3, &m, 0);
+}
+
 void emit_memory(struct emit *e, ir_ref ref)
 {
     const struct ir_insn *insn = emit_insn(e, ref);
@@ -294,6 +305,7 @@ void emit_memory(struct emit *e, ir_ref ref)
     case IR_CAS: emit_cas(e, ref); break;
     case IR_STORE_EXCL: emit_store_excl(e, ref); break;
     case IR_RMW: emit_rmw(e, ref); break;
+    case IR_PREFETCH: emit_prefetch(e, insn); break;
     default: /* FENCE */
         if (insn->mode == IR_FENCE_FULL)
             x_lock(&e->as), x_alu_imm(&e->as, ALU_OR, 0, asm_at(asm_base(RSP, 0)), 0);

@@ -26,6 +26,10 @@ ir_ref emit_root(const struct emit *e, ir_ref v);
 struct asm_mem emit_slot_mem(const struct emit *e, unsigned slot);
 /** True, and the value's bits, if v is a constant (by v's type). */
 bool emit_const(const struct emit *e, ir_ref v, uint64_t *bits);
+/** True if v is a guest address that moves with the code: a constant only in that it is computed where it is used. */
+bool emit_pc(const struct emit *e, ir_ref v, uint64_t *address);
+/** gpr = the guest address, which the region's guest address determines. */
+void emit_gpr_pc(struct emit *e, unsigned gpr, uint64_t address);
 /** True if v is a constant that fits a sign-extended 32-bit immediate at v's width. */
 bool emit_imm32(const struct emit *e, ir_ref v, int32_t *imm);
 void emit_gpr_to(struct emit *e, ir_ref v, unsigned reg);

@@ -147,7 +147,7 @@ static void call_thunk(struct emit *e, ir_ref ref, const uint8_t *entry)
 
 void emit_thunk_call(struct emit *e, ir_ref ref, thunk_function *function)
 {
-    x_mov_imm(&e->as, T0, (uint64_t)(uintptr_t)function);
+    x_mov_image(&e->as, T0, (uintptr_t)function);
     call_thunk(e, ref, e->backend->fp_thunk + THUNK_ANY);
 }
 

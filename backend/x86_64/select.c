@@ -20,6 +20,7 @@ static bool result_is_extended(const struct ir_insn *insn)
     case IR_TRUNC:
     case IR_CALL:
     case IR_CONST:
+    case IR_PC:
     case IR_FLAGS_ADD: case IR_FLAGS_SUB: case IR_FLAGS_ADC: case IR_FLAGS_LOGIC: case IR_FLAGS_FCMP: case IR_FLAGS_PACK:
         return false;
     case IR_SEXT:
@@ -45,7 +46,7 @@ static void count_uses(struct emit *e)
     struct ir *ir = e->ir;
     for (uint32_t i = 0; i < ir->ninsns; i++) {
         const struct ir_insn *insn = &ir->insns[i];
-        if (insn->op == IR_NOP || insn->op == IR_CONST)
+        if (insn->op == IR_NOP || insn->op == IR_CONST || insn->op == IR_PC)
             continue;
         if (insn->op == IR_BIND) {
             e->values[insn->arg[0]].bound = true;
@@ -110,6 +111,7 @@ void select_operations(struct emit *e)
                 last_fault = i;
             switch (insn->op) {
             case IR_CONST:
+            case IR_PC:
                 value->place = PLACE_CONST;
                 break;
             case IR_TRUNC:

@@ -8,13 +8,13 @@
  * guest half is no instruction's address, and should the guest return there all the same, the host half looks it up.
  * C code never runs on that stack: calls out switch to the dispatcher's.
  */
-#include <cpuid.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/mman.h>
 #include <unistd.h>
 
+#include "backend/x86_64/apart.h"
 #include "backend/x86_64/asm_int.h"
 #include "backend/x86_64/emit.h"
 #include "backend/x86_64/emit_parts.h"
@@ -65,9 +65,37 @@ static void emit_epilogue(struct x86_backend *b, struct assembler *a)
 
 static void jump_epilogue(struct x86_backend *b, struct assembler *a) { asm_patch_to(a, x_jmp(a), b->epilogue); }
 
+/*
+ * Goes to the region of the address in RDX for cpu.branch_kind if the second jump cache has it. The state is in memory: all registers
+ * are free. Like the return stub it looks at cpu.interrupt.
+ */
+static void emit_second_lookup(struct assembler *a)
+{
+    uint32_t misses[3];
+    x_alu_imm(a, ALU_CMP, 0, asm_at(asm_base(RBP, CPU_OFFSET(interrupt))), 0);
+    misses[0] = x_jcc8(a, JNE);
+    x_test_imm(a, 0, asm_reg(RDX), 3);
+    misses[1] = x_jcc8(a, JNE);
+    x_load(a, 0, RAX, asm_base(RBP, CPU_OFFSET(branch_kind)));
+    x_alu(a, ALU_ADD, 1, RAX, asm_reg(RDX));
+    x_imul_imm(a, 0, RCX, asm_reg(RAX), (int32_t)JUMP_SECOND_FACTOR);
+    x_shift_imm(a, SHIFT_SHR, 0, RCX, 32 - JUMP_SECOND_BITS);
+    x_shift_imm(a, SHIFT_SHL, 0, RCX, 4);
+    struct asm_mem entry = asm_indexed(RBP, RCX, 0, FRONT_OFFSET(jump_second));
+    asm_rm(a, X86_OP(X86_MAP_1, X86_NP, 0x3b) | X86_W, RAX, &entry, 0);
+    misses[2] = x_jcc8(a, JNE);
+    x_store_imm(a, 4, asm_base(RBP, CPU_OFFSET(branch_kind)), 0);
+    entry.disp += (int32_t)offsetof(struct jump_entry, host);
+    x_jmp_mem(a, entry);
+    for (unsigned i = 0; i < 3; i++)
+        asm_patch8(a, misses[i]);
+}
+
 static void emit_simple_exits(struct x86_backend *b, struct assembler *a)
 {
     b->exit_lookup = here(a); /* RDX: guest address */
+    if (b->options.inline_lookup)
+        emit_second_lookup(a);
     x_store(a, 8, asm_base(RBP, CPU_OFFSET(pc)), RDX);
     store_reason(a, CPU_EXIT_LOOKUP);
     jump_epilogue(b, a);
@@ -169,29 +197,32 @@ static bool emit_stubs(struct x86_backend *b)
 
 static const char *x86_missing(void)
 {
-    static const struct {
+    /* What the C runtime has found out at start, the operating system's support of AVX included: CPUID itself takes tens of
+       microseconds in a virtual machine. */
+#define NEEDED(name, feature) {name, __builtin_cpu_supports(feature) != 0}
+    const struct {
         const char *name;
-        unsigned leaf, reg, bit;
+        bool there;
     } needed[] = {
-        {"SSE4.2", 1, 2, 20}, {"POPCNT", 1, 2, 23}, {"AVX", 1, 2, 28}, {"FMA", 1, 2, 12}, {"F16C", 1, 2, 29},
-        {"MOVBE", 1, 2, 22}, {"CMPXCHG16B", 1, 2, 13}, {"OSXSAVE", 1, 2, 27}, {"AVX2", 7, 1, 5}, {"BMI1", 7, 1, 3},
-        {"BMI2", 7, 1, 8}, {"LZCNT", 0x80000001, 2, 5}, {"LAHF", 0x80000001, 2, 0},
+        NEEDED("SSE4.2", "sse4.2"), NEEDED("POPCNT", "popcnt"),      NEEDED("AVX", "avx"),   NEEDED("FMA", "fma"),
+        NEEDED("F16C", "f16c"),     NEEDED("MOVBE", "movbe"),        NEEDED("AVX2", "avx2"), NEEDED("CMPXCHG16B", "cmpxchg16b"),
+        NEEDED("BMI1", "bmi"),      NEEDED("BMI2", "bmi2"),          NEEDED("LZCNT", "lzcnt"), NEEDED("LAHF", "lahf_lm"),
     };
+#undef NEEDED
     for (unsigned i = 0; i < sizeof needed / sizeof *needed; i++) {
-        unsigned r[4];
-        if (!__get_cpuid_count(needed[i].leaf, 0, &r[0], &r[1], &r[2], &r[3]) || !(r[needed[i].reg] >> needed[i].bit & 1))
+        if (!needed[i].there)
             return needed[i].name;
     }
-    unsigned low, high;
-    __asm__("xgetbv" : "=a"(low), "=d"(high) : "c"(0));
-    return (low & 6) == 6 ? NULL : "the operating system's support of AVX";
+    return NULL;
 }
 
 static void x86_destroy(void *backend)
 {
     struct x86_backend *b = backend;
-    if (b)
+    if (b) {
         emit_free(b->emit);
+        free(b->exits);
+    }
     free(b);
 }
 
@@ -227,7 +258,7 @@ static uint32_t x86_bound(const struct ir *ir)
             bytes += 80;
         else if (attrs & (IR_ATTR_TERM | IR_ATTR_FAULT))
             bytes += 80;
-        else if (insn->op != IR_INSN && insn->op != IR_BIND && insn->op != IR_CONST && insn->op != IR_NOP)
+        else if (insn->op != IR_INSN && insn->op != IR_BIND && insn->op != IR_CONST && insn->op != IR_PC && insn->op != IR_NOP)
             bytes += 24;
     }
     return bytes;
@@ -237,6 +268,27 @@ static bool x86_compile(void *backend, struct ir *ir, struct region *region, uin
                         uint32_t capacity, bool profile)
 {
     return emit_region(backend, ir, region, rw, rx, capacity, profile);
+}
+
+static const struct code_note *x86_notes(void *backend, uint32_t *n)
+{
+    const struct x86_backend *b = backend;
+    *n = b->emit ? b->emit->as.nnotes : 0;
+    return b->emit ? b->emit->as.notes : NULL;
+}
+
+static uint64_t x86_identity(void *backend)
+{
+    const struct x86_backend *b = backend;
+    const uint8_t *const stubs[] = {b->prologue, b->exit_lookup, b->exit_return, b->exit_link, b->exit_poll, b->exit_guard,
+                                    b->exit_hot, b->exit_trap, b->epilogue, b->sentinel, b->fp_thunk};
+    const struct backend_options *o = &b->options;
+    uint64_t hash = (uint64_t)o->fold | o->chain << 1 | o->predict << 2 | o->inline_lookup << 3 | o->extensions << 4 |
+                    (__builtin_cpu_supports("pclmul") ? 1 : 0) << 5 | (__builtin_cpu_supports("aes") ? 1 : 0) << 6 |
+                    (__builtin_cpu_supports("sha") ? 1 : 0) << 7;
+    for (unsigned i = 0; i < sizeof stubs / sizeof *stubs; i++)
+        hash = (hash ^ (uint64_t)(stubs[i] - b->cache->rx)) * UINT64_C(0x9e3779b97f4a7c15) ^ hash >> 31;
+    return hash;
 }
 
 static void x86_patch(void *backend, struct code_exit *exit, const struct region *target, ptrdiff_t rx_to_rw)
@@ -318,6 +370,10 @@ const struct host_backend backend_x86_64 = {
     .destroy = x86_destroy,
     .bound = x86_bound,
     .compile = x86_compile,
+    .notes = x86_notes,
+    .identity = x86_identity,
+    .create_apart = x86_create_apart,
+    .move = x86_move,
     .patch = x86_patch,
     .enter = x86_enter,
     .reset_returns = x86_reset_returns,

@@ -52,7 +52,7 @@ void a64_BL(struct a64_translate *t)
     uint64_t target = target_pc(t, imm26(t), 26), return_pc = next_pc(t);
     if (target <= t->b->pc)
         builder_poll(t->b);
-    put_x(t, 30, b_i64(t->b, return_pc));
+    put_x(t, 30, builder_pc(t->b, return_pc));
     if (target == return_pc) /* only reads the PC: there will be no return */
         builder_jump(t->b, target);
     else
@@ -86,7 +86,7 @@ void a64_BLR(struct a64_translate *t)
     builder_poll(t->b);
     ir_ref target = get_x(t, Rn(t));
     uint64_t return_pc = next_pc(t);
-    put_x(t, 30, b_i64(t->b, return_pc));
+    put_x(t, 30, builder_pc(t->b, return_pc));
     set_branch_kind(t, Rn(t), true);
     builder_jump_indirect_call(t->b, target, return_pc);
 }

@@ -179,12 +179,12 @@ static void store_exclusive(struct a64_translate *t, ir_ref armed, ir_ref expect
     put_w(t, Rs(t), status);
 }
 
-static void arm(struct a64_translate *t, uint64_t pass)
+static void arm(struct a64_translate *t, ir_ref pass)
 {
     ir_ref address = atomic_address(t, access_bytes(t), 0), value = load_value(t, address);
     builder_put(t->b, A64_EXCL_ADDRESS, address);
     builder_put(t->b, A64_EXCL_VALUE, as_wide_as(t, 16, value));
-    builder_put(t->b, A64_EXCL_PASS, b_i64(t->b, pass));
+    builder_put(t->b, A64_EXCL_PASS, pass);
     put_loaded(t, value);
 }
 
@@ -411,13 +411,14 @@ static void translate_straight(struct a64_translate *load, struct sequence *s)
 static void translate_to_branch(struct a64_translate *load, struct sequence *s)
 {
     struct builder *b = load->b;
-    uint64_t target, pass = insn_pc(load, s->count);
+    uint64_t target;
+    ir_ref pass = builder_pc(b, insn_pc(load, s->count));
     arm(load, pass);
     translate_between(load, s, 0, s->exit);
     b->pc = insn_pc(load, s->exit);
     builder_insn(b);
     ir_ref taken = branch_condition(&s->insns[s->exit], &target);
-    builder_put(b, A64_EXCL_PASS, b_select(b, taken, b_i64(b, PASS_NONE), b_i64(b, pass)));
+    builder_put(b, A64_EXCL_PASS, b_select(b, taken, b_i64(b, PASS_NONE), pass));
     builder_branch(b, taken, target, b->pc + 4);
 }
 
@@ -436,14 +437,14 @@ static void load_exclusive(struct a64_translate *t)
         return;
     }
     builder_guard(t->b, window_is(t, CPU_WINDOW_CLOSED), TRAP_WINDOW_OPEN, t->b->pc, 0);
-    arm(t, PASS_ANY);
+    arm(t, b_i64(t->b, PASS_ANY));
 }
 
 static void store_if_armed(struct a64_translate *t)
 {
     struct builder *b = t->b;
     ir_ref pass = builder_get(b, A64_EXCL_PASS);
-    ir_ref ends = b_cmp(b, IR_EQ, pass, b_i64(b, b->pc)), any = b_cmp(b, IR_EQ, pass, b_i64(b, PASS_ANY));
+    ir_ref ends = b_cmp(b, IR_EQ, pass, builder_pc(b, b->pc)), any = b_cmp(b, IR_EQ, pass, b_i64(b, PASS_ANY));
     ir_ref alone = b_xor(b, window_is(t, CPU_WINDOW_CLOSED), b_i32(b, 1));
     ir_ref trusted = b_or(b, ends, b_and(b, any, alone));
     ir_ref armed = b_select(b, trusted, builder_get(b, A64_EXCL_ADDRESS), b_i64(b, A64_EXCL_NONE));

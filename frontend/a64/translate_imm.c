@@ -5,13 +5,13 @@
 void a64_ADR(struct a64_translate *t)
 {
     int64_t offset = sign_extend(immhi(t) << 2 | immlo(t), 21);
-    put_x(t, Rd(t), b_i64(t->b, t->b->pc + (uint64_t)offset));
+    put_x(t, Rd(t), builder_pc(t->b, t->b->pc + (uint64_t)offset));
 }
 
 void a64_ADRP(struct a64_translate *t)
 {
     uint64_t page = t->b->pc & ~(uint64_t)0xfff, offset = (uint64_t)sign_extend(immhi(t) << 2 | immlo(t), 21) << 12;
-    put_x(t, Rd(t), b_i64(t->b, page + offset));
+    put_x(t, Rd(t), builder_pc(t->b, page + offset));
 }
 
 /* ---- add and subtract -------------------------------------------------------------------------------------------- */

@@ -146,7 +146,7 @@ void a64_ldst_rcpc(struct a64_translate *t)
 static void load_literal(struct a64_translate *t, const struct access *a)
 {
     uint64_t address = t->b->pc + (uint64_t)(sign_extend(imm19(t), 19) * 4);
-    put_loaded(t, a, Rt(t), access_at(t, a, Rt(t), b_i64(t->b, address), 0));
+    put_loaded(t, a, Rt(t), access_at(t, a, Rt(t), builder_pc(t->b, address), 0));
 }
 
 void a64_LDR_lit(struct a64_translate *t)
@@ -161,8 +161,30 @@ void a64_LDR_lit_fpsimd(struct a64_translate *t)
     load_literal(t, &a);
 }
 
-/** A prefetch is a hint. The host's own prefetchers see the same accesses. */
-void a64_PRFM(struct a64_translate *t) { (void)t; }
+/* ---- prefetches -------------------------------------------------------------------------------------------------- */
+
+/** PLD and PST (prfop = Rt): target L1 to L3, or the system's cache. Those of instructions (PLI) and what is not allocated do nothing. */
+static void prefetch(struct a64_translate *t, ir_ref base, ir_ref index, unsigned shift, int64_t offset)
+{
+    static const uint8_t levels[] = {1, 2, 3, 3};
+    bool once = Rt(t) & 1; /* STRM: not to stay in the cache */
+    if ((Rt(t) >> 3) % 2 == 0)
+        b_prefetch(t->b, once ? 0 : levels[Rt(t) >> 1 & 3], address_of(t, base), index, shift, offset);
+}
+
+void a64_PRFM_imm(struct a64_translate *t) { prefetch(t, get_x_sp(t, Rn(t)), IR_NONE, 0, (int64_t)imm12(t) * 8); }
+void a64_PRFUM(struct a64_translate *t) { prefetch(t, get_x_sp(t, Rn(t)), IR_NONE, 0, sign_extend(imm9(t), 9)); }
+
+void a64_PRFM_reg(struct a64_translate *t)
+{
+    ir_ref index = get_x(t, Rm(t));
+    if (!(option(t) & 1)) /* UXTW, SXTW */
+        index = option(t) & 4 ? b_sext(t->b, IR_I64, 4, index) : b_zext(t->b, IR_I64, 4, index);
+    prefetch(t, get_x_sp(t, Rn(t)), index, S(t) ? 3 : 0, 0);
+}
+
+/** What is near the code is in the caches already. */
+void a64_PRFM_lit(struct a64_translate *t) { (void)t; }
 
 /* ---- pairs ------------------------------------------------------------------------------------------------------- */
 

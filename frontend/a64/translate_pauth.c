@@ -132,7 +132,7 @@ static void branch(struct a64_translate *t, ir_ref modifier, bool link)
         builder_jump_indirect(t->b, target);
         return;
     }
-    put_x(t, 30, b_i64(t->b, return_pc));
+    put_x(t, 30, builder_pc(t->b, return_pc));
     builder_jump_indirect_call(t->b, target, return_pc);
 }
 

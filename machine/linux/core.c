@@ -107,13 +107,13 @@ static void park_others(struct thread *thread)
     info.si_signo = SIGTRAP;
     info.si_code = SI_QUEUE;
     info.si_value.sival_ptr = (void *)(TRACE_ASK_VALUE | TRACE_ASK_PARK);
-    pthread_mutex_lock(&process->lock);
+    lock_take(&process->lock);
     for (struct thread *other = process->threads; other; other = other->next) {
         if (other != thread && RAW_SYSCALL(SYS_rt_tgsigqueueinfo, (uint64_t)getpid(), (uint64_t)other->tid, SIGTRAP,
                                            (uint64_t)&info) == 0)
             others++;
     }
-    pthread_mutex_unlock(&process->lock);
+    lock_release(&process->lock);
     for (int i = 0; i < PARK_MILLISECONDS && __atomic_load_n(&process->parked, __ATOMIC_SEQ_CST) < others; i++)
         nanosleep(&(struct timespec){0, 1000000}, NULL);
 }

@@ -14,7 +14,9 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include "machine/linux/gdb_linux.h"
 #include "machine/linux/guest_access.h"
+#include "machine/linux/keep_files.h"
 #include "machine/linux/path.h"
 #include "machine/linux/perf_map.h"
 #include "machine/linux/process.h"
@@ -25,8 +27,8 @@
 #define MAX_SCRIPTS 4         /* as the kernel */
 #define MAX_STRINGS (1u << 20)
 #define SCRIPT_LINE 256
-/* An empty name; dragoman -traced -selffd FD -execfd FD -seccompfd FD -0 NAME; a script's interpreter and its argument. */
-#define FIXED_PLACES (11 + 2 * MAX_SCRIPTS)
+/* An empty name; dragoman -traced -selffd FD -execfd FD -seccompfd FD -g WHERE -0 NAME; a script's interpreter and its argument. */
+#define FIXED_PLACES (13 + 2 * MAX_SCRIPTS)
 
 /** The pointers of a guest's string array, NULL-terminated, with `extra` free places in front. malloc'ed. */
 static int64_t read_strings(uint64_t address, size_t extra, char ***list, size_t *count)
@@ -104,6 +106,7 @@ static size_t extra_places(const struct guest_root *root)
 
 struct exec_plan {
     bool traced;                  /* by a guest */
+    const char *debugged;         /* -g of the next one; NULL: none */
     int fd;                       /* the program, when its name may be closed by execve; else -1 */
     int seccomp_fd;               /* filters to hand on; else -1 */
     char fd_text[16], self_text[16], seccomp_text[16];
@@ -174,6 +177,10 @@ static int64_t plan_exec(const struct process *process, const char *path, char *
                 *--first = plan->seccomp_text;
                 *--first = (char *)"-seccompfd";
             }
+            if (plan->debugged) {
+                *--first = (char *)plan->debugged;
+                *--first = (char *)"-g";
+            }
             if (plan->traced)
                 *--first = (char *)"-traced";
             size_t carried = extra - FIXED_PLACES;
@@ -211,6 +218,8 @@ static int64_t execute(struct thread *thread, const char *path, uint64_t argumen
         return -ENOMEM;
     plan->fd = plan->seccomp_fd = -1;
     plan->traced = thread->trace.attached;
+    char where[PATH_MAX];
+    plan->debugged = gdb_hand_on(thread, where, sizeof where);
     int64_t result = read_strings(arguments, extra, &plan->list, &count);
     if (result == 0 && thread->seccomp.mode) {
         result = seccomp_export(thread);
@@ -226,6 +235,10 @@ static int64_t execute(struct thread *thread, const char *path, uint64_t argumen
         thread->exec_plan = plan;
         if (process->perf)
             perf_map_flush(process->perf);
+        if (!thread->vfork_child)
+            keep_files_write(process->memory.keep);
+        if (plan->host_path)
+            gdb_take_back(thread);
         if (plan->host_path)
             result = HOST_SYSCALL(thread, SYS_execve, (uint64_t)plan->host_path, (uint64_t)plan->arguments,
                                   (uint64_t)plan->environment);
@@ -236,6 +249,7 @@ static int64_t execute(struct thread *thread, const char *path, uint64_t argumen
         if (plan->fd >= 0)
             close(plan->fd);
     }
+    gdb_take_back(thread);
     if (plan->seccomp_fd >= 0)
         close(plan->seccomp_fd);
     exec_plan_free(plan);

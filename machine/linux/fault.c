@@ -186,6 +186,12 @@ static void deliver_unaligned_sp(struct thread *thread, enum cpu_trap trap)
     signals_force(thread, SIGBUS, BUS_ADRALN, thread->cpu->sp, ESR_SP_ALIGNMENT);
 }
 
+static bool is_readable(uint64_t pc)
+{
+    uint8_t byte;
+    return guest_read(&byte, pc, 1);
+}
+
 static void deliver_fetch(struct thread *thread, enum cpu_trap trap)
 {
     struct mapping m;
@@ -196,8 +202,11 @@ static void deliver_fetch(struct thread *thread, enum cpu_trap trap)
         return;
     }
     bool mapped = memory_find(&thread->process->memory, pc, &m);
-    if (mapped && (m.prot & PROT_EXEC))
-        return; /* it has become executable meanwhile: again */
+    if (mapped && (m.prot & PROT_EXEC)) {
+        if (!is_readable(pc)) /* a page of a file that ends before it */
+            signals_force(thread, SIGBUS, BUS_ADRERR, pc, ESR_INSTRUCTION_ABORT | ESR_TRANSLATION_FAULT);
+        return; /* or it has become executable meanwhile: again */
+    }
     signals_force(thread, SIGSEGV, mapped ? SEGV_ACCERR : SEGV_MAPERR, pc,
                   ESR_INSTRUCTION_ABORT | (mapped ? ESR_PERMISSION_FAULT : ESR_TRANSLATION_FAULT));
 }
@@ -228,7 +237,7 @@ static void deliver_branch_target(struct thread *thread, enum cpu_trap trap)
     uint64_t pc = thread->cpu->cpu.pc;
     if (pc & 3)
         deliver_unaligned_pc(thread, trap);
-    else if (!memory_find(&thread->process->memory, pc, &m) || !(m.prot & PROT_EXEC))
+    else if (!memory_find(&thread->process->memory, pc, &m) || !(m.prot & PROT_EXEC) || !is_readable(pc))
         deliver_fetch(thread, trap);
     else
         signals_force(thread, SIGILL, ILL_ILLOPC, pc, 0);

@@ -322,7 +322,7 @@ void gdb_thread_end(struct thread *thread)
     if (thread->vfork_child)
         return;
     park_if_wanted(gdb, self);
-    pthread_mutex_lock(&thread->process->lock);
+    lock_take(&thread->process->lock);
     pthread_mutex_lock(&gdb->lock);
     self->action.kind = GDB_STAY;
     for (const struct thread *other = thread->process->threads; other; other = other->next)
@@ -332,7 +332,7 @@ void gdb_thread_end(struct thread *thread)
         gdb_server_notify(gdb->server);
     }
     pthread_mutex_unlock(&gdb->lock);
-    pthread_mutex_unlock(&thread->process->lock);
+    lock_release(&thread->process->lock);
 }
 
 void gdb_exit(struct thread *thread, int status, int signal)
@@ -361,6 +361,19 @@ void gdb_exit(struct thread *thread, int status, int signal)
     gdb_server_end(gdb->server);
 }
 
+const char *gdb_hand_on(struct thread *thread, char *text, size_t size)
+{
+    if (!thread->process->gdb || thread->vfork_child) /* such a child is not debugged, nor is what it executes */
+        return NULL;
+    return gdb_server_hand_on(thread->process->gdb->server, text, size) ? text : NULL;
+}
+
+void gdb_take_back(struct thread *thread)
+{
+    if (thread->process->gdb && !thread->vfork_child)
+        gdb_server_take_back(thread->process->gdb->server);
+}
+
 void gdb_fork_child(struct process *process, struct thread *self)
 {
     struct gdb_process *gdb = process->gdb;
@@ -375,7 +388,7 @@ void gdb_fork_child(struct process *process, struct thread *self)
     engine_set_breakpoints(process->engine, NULL, 0);
     engine_set_watchpoints(process->engine, NULL, 0);
     if (!self->trace.attached)
-        signals_catch_handled(process);
+        signals_catch_handled(self);
 }
 
 size_t gdb_descriptors(const struct gdb_process *gdb, int fds[GDB_DESCRIPTORS])
@@ -432,6 +445,6 @@ struct gdb_process *gdb_start(struct process *process, const char *where, char e
         return NULL;
     }
     pthread_detach(thread);
-    signals_catch_all(process);
+    signals_catch_all(process->threads);
     return gdb;
 }

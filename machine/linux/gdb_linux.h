@@ -82,6 +82,9 @@ void gdb_handler_begun(struct thread *thread);
 bool gdb_is_kick(const struct thread *thread, int signal, const siginfo_t *info);
 /** Before the process ends: with a status, or by a signal of the host's number. */
 void gdb_exit(struct thread *thread, int status, int signal);
+/** Around an execve of another program for arm64: the argument of -g for it, or NULL; and when it has failed. */
+const char *gdb_hand_on(struct thread *thread, char *text, size_t size);
+void gdb_take_back(struct thread *thread);
 /** In a forked child: no debugger here. */
 void gdb_fork_child(struct process *process, struct thread *self);
 

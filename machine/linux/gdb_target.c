@@ -23,12 +23,12 @@ struct thread *gdb_find_thread(const struct gdb_process *gdb, struct gdb_id id)
     struct thread *found = NULL;
     if (id.pid > 0 && id.pid != getpid())
         return NULL;
-    pthread_mutex_lock(&gdb->process->lock);
+    lock_take(&gdb->process->lock);
     for (struct thread *t = gdb->process->threads; t && !found; t = t->next) {
         if (t->gdb->tid == id.tid)
             found = t;
     }
-    pthread_mutex_unlock(&gdb->process->lock);
+    lock_release(&gdb->process->lock);
     return found;
 }
 
@@ -37,14 +37,14 @@ static size_t list_threads(void *opaque, struct gdb_id *ids, size_t max)
 {
     const struct gdb_process *gdb = opaque;
     size_t n = 0;
-    pthread_mutex_lock(&gdb->process->lock);
+    lock_take(&gdb->process->lock);
     size_t total = gdb->process->nthreads;
     for (const struct thread *t = gdb->process->threads; t; t = t->next, n++) {
         size_t place = total - 1 - n;
         if (place < max)
             ids[place] = id_of(t);
     }
-    pthread_mutex_unlock(&gdb->process->lock);
+    lock_release(&gdb->process->lock);
     return total;
 }
 
@@ -210,7 +210,7 @@ static void resume(void *opaque, const struct gdb_action *actions, size_t n)
     struct gdb_process *gdb = opaque;
     bool again = false;
     apply_points(gdb);
-    pthread_mutex_lock(&gdb->process->lock);
+    lock_take(&gdb->process->lock);
     pthread_mutex_lock(&gdb->lock);
     for (struct thread *t = gdb->process->threads; t; t = t->next)
         again |= resume_thread(t->gdb, gdb_action_for(actions, n, id_of(t)));
@@ -220,7 +220,7 @@ static void resume(void *opaque, const struct gdb_action *actions, size_t n)
         __atomic_store_n(&gdb->stopped, false, __ATOMIC_SEQ_CST);
     pthread_cond_broadcast(&gdb->changed);
     pthread_mutex_unlock(&gdb->lock);
-    pthread_mutex_unlock(&gdb->process->lock);
+    lock_release(&gdb->process->lock);
 }
 
 static void want_stop(struct gdb_process *gdb, int signal)
@@ -275,10 +275,10 @@ static void stop_all(struct gdb_process *gdb)
 {
     __atomic_store_n(&gdb->stopped, true, __ATOMIC_SEQ_CST);
     for (unsigned tries = 0;; tries++) {
-        pthread_mutex_lock(&gdb->process->lock);
+        lock_take(&gdb->process->lock);
         pthread_mutex_lock(&gdb->lock);
         bool running = kick_running(gdb, tries);
-        pthread_mutex_unlock(&gdb->process->lock);
+        lock_release(&gdb->process->lock);
         if (running && !gdb->ended) {
             struct timespec limit;
             clock_gettime(CLOCK_REALTIME, &limit);
@@ -328,7 +328,7 @@ static bool choose_stop(struct gdb_process *gdb, struct gdb_stop *stop)
 
 static bool lock_and_choose(struct gdb_process *gdb, struct gdb_stop *stop, bool take)
 {
-    pthread_mutex_lock(&gdb->process->lock);
+    lock_take(&gdb->process->lock);
     pthread_mutex_lock(&gdb->lock);
     bool found = choose_stop(gdb, stop);
     if (found && take) {
@@ -340,7 +340,7 @@ static bool lock_and_choose(struct gdb_process *gdb, struct gdb_stop *stop, bool
         gdb->interrupted = gdb->no_threads = false;
     }
     pthread_mutex_unlock(&gdb->lock);
-    pthread_mutex_unlock(&gdb->process->lock);
+    lock_release(&gdb->process->lock);
     return found;
 }
 
@@ -364,7 +364,7 @@ static void detach(void *opaque)
         gdb->points.count = 0;
         apply_points(gdb);
     }
-    pthread_mutex_lock(&gdb->process->lock);
+    lock_take(&gdb->process->lock);
     pthread_mutex_lock(&gdb->lock);
     gdb->attached = gdb->interrupted = gdb->no_threads = gdb->catch_all = false;
     gdb->ncaught = 0;
@@ -382,7 +382,7 @@ static void detach(void *opaque)
     __atomic_store_n(&gdb->stopped, false, __ATOMIC_SEQ_CST);
     pthread_cond_broadcast(&gdb->changed);
     pthread_mutex_unlock(&gdb->lock);
-    pthread_mutex_unlock(&gdb->process->lock);
+    lock_release(&gdb->process->lock);
 }
 
 static void kill_process(void *opaque)

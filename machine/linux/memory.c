@@ -10,9 +10,12 @@
 #include <sys/syscall.h>
 
 #include "machine/linux/guest_access.h"
+#include "machine/linux/keep_files.h"
 #include "machine/linux/process.h"
 
-#define SYS_MSEAL 462 /* newer than the headers may be */
+/* Newer than the headers may be. */
+#define SYS_MSEAL 462
+#define ADVICE_GUARD_INSTALL 102
 #define SPACE_END (UINT64_C(1) << 47)
 #define GUEST_PROT (PROT_READ | PROT_WRITE | PROT_EXEC | GUEST_PROT_BTI)
 
@@ -36,13 +39,12 @@ static bool range_pages(uint64_t address, uint64_t length, uint64_t *end)
 
 void memory_init(struct address_space *space)
 {
-    pthread_mutex_init(&space->lock, NULL);
+    space->lock = space->brk_lock = (struct lock){0};
 }
 
 void memory_destroy(struct address_space *space)
 {
     free(space->list);
-    pthread_mutex_destroy(&space->lock);
     *space = (struct address_space){0};
 }
 
@@ -183,6 +185,33 @@ static bool list_next_gap(const struct address_space *space, uint64_t *start, ui
     return false;
 }
 
+/** True if an entry is what it can be only while the list is being changed: in disorder, or there twice. */
+static bool list_is_torn(const struct address_space *space, size_t at, uint64_t end_before)
+{
+    const struct mapping *m = &space->list[at];
+    return m->start < end_before || m->end <= m->start;
+}
+
+void memory_owner_stopped(struct address_space *space)
+{
+    if (lock_is_mine(&space->lock)) {
+        size_t kept = 0;
+        uint64_t end = 0;
+        for (size_t i = 0; i < space->count; i++) {
+            if (list_is_torn(space, i, end))
+                continue;
+            end = space->list[i].end;
+            space->list[kept++] = space->list[i];
+        }
+        space->count = kept;
+        lock_release(&space->lock);
+    }
+    if (lock_is_mine(&space->brk_lock))
+        lock_release(&space->brk_lock);
+    lock_wake(&space->lock);
+    lock_wake(&space->brk_lock);
+}
+
 /* ---- host calls ------------------------------------------------------------------------------------------------------- */
 
 static int64_t host_mmap(uint64_t address, uint64_t length, int prot, int flags, int fd, uint64_t offset)
@@ -223,19 +252,19 @@ static int64_t claim_gaps(struct address_space *space, uint64_t start, uint64_t 
  */
 static bool lock_for_change(struct address_space *space, uint64_t start, uint64_t end)
 {
-    pthread_mutex_lock(&space->lock);
+    lock_take(&space->lock);
     if (!space->engine || !list_has_code(space, start, end))
         return false;
-    pthread_mutex_unlock(&space->lock);
+    lock_release(&space->lock);
     engine_begin_change(space->engine);
-    pthread_mutex_lock(&space->lock);
+    lock_take(&space->lock);
     return true;
 }
 
 /** Undoes lock_for_change(), which returned `held`; `changed`: [start, end) has been executable and is not what it was. */
 static void unlock_and_invalidate(struct address_space *space, bool held, bool changed, uint64_t start, uint64_t end)
 {
-    pthread_mutex_unlock(&space->lock);
+    lock_release(&space->lock);
     if (held)
         engine_end_change(space->engine, start, changed ? end : start);
     else if (changed && space->engine)
@@ -298,6 +327,10 @@ int64_t memory_map(struct address_space *space, uint64_t address, uint64_t lengt
     address = (uint64_t)result;
     end = address + page_up(length);
     code = list_set(space, address, end, prot, kind);
+    if ((prot & PROT_EXEC) && !(flags & MAP_ANONYMOUS) && (flags & MAP_TYPE) == MAP_PRIVATE)
+        keep_files_mapped(space->keep, address, end, fd, offset);
+    else if (code)
+        keep_files_unmapped(space->keep, address, end);
 out:
     unlock_and_invalidate(space, held, code, address, end);
     return result;
@@ -327,6 +360,8 @@ int64_t memory_unmap(struct address_space *space, uint64_t address, uint64_t len
         }
     }
     code = list_remove(space, address, end);
+    if (code)
+        keep_files_unmapped(space->keep, address, end);
     unlock_and_invalidate(space, held, code, address, end);
     return 0;
 }
@@ -426,7 +461,8 @@ int64_t memory_advise(struct address_space *space, uint64_t address, uint64_t le
     if (list_covers(space, address, end)) {
         result = RAW_SYSCALL(SYS_madvise, address, length, (uint64_t)advice);
         code = list_has_code(space, address, end) &&
-               (advice == MADV_DONTNEED || advice == MADV_REMOVE || advice == MADV_FREE);
+               (advice == MADV_DONTNEED || advice == MADV_REMOVE || advice == MADV_FREE ||
+                advice == ADVICE_GUARD_INSTALL);
     }
     unlock_and_invalidate(space, held, code, address, end);
     return result;
@@ -455,9 +491,9 @@ int64_t memory_seal(struct address_space *space, uint64_t address, uint64_t leng
         return 0;
     if (!range_pages(address, length, &end))
         return -ENOMEM;
-    pthread_mutex_lock(&space->lock);
+    lock_take(&space->lock);
     int64_t result = list_covers(space, address, end) ? RAW_SYSCALL(SYS_MSEAL, address, end - address, 0) : -ENOMEM;
-    pthread_mutex_unlock(&space->lock);
+    lock_release(&space->lock);
     return result;
 }
 
@@ -478,7 +514,7 @@ int64_t memory_attach_shared(struct address_space *space, int id, uint64_t addre
         return size;
     if (flags & SHM_RND)
         address = page_down(address);
-    pthread_mutex_lock(&space->lock);
+    lock_take(&space->lock);
     int64_t result = -ENOMEM;
     bool code = false;
     uint64_t end = 0;
@@ -540,7 +576,7 @@ void memory_set_brk(struct address_space *space, uint64_t start)
     space->brk_start = space->brk_now = start;
 }
 
-int64_t memory_brk(struct address_space *space, uint64_t address)
+static int64_t set_break(struct address_space *space, uint64_t address)
 {
     if (address < space->brk_start || address > SPACE_END - GUEST_PAGE)
         return (int64_t)space->brk_now;
@@ -557,14 +593,22 @@ int64_t memory_brk(struct address_space *space, uint64_t address)
     return (int64_t)address;
 }
 
+int64_t memory_brk(struct address_space *space, uint64_t address)
+{
+    lock_take(&space->brk_lock);
+    int64_t result = set_break(space, address);
+    lock_release(&space->brk_lock);
+    return result;
+}
+
 bool memory_find(struct address_space *space, uint64_t address, struct mapping *found)
 {
-    pthread_mutex_lock(&space->lock);
+    lock_take(&space->lock);
     size_t i = list_seek(space, address);
     bool is = i < space->count && space->list[i].start <= address;
     if (is)
         *found = space->list[i];
-    pthread_mutex_unlock(&space->lock);
+    lock_release(&space->lock);
     return is;
 }
 
@@ -588,8 +632,8 @@ uint32_t memory_attributes(void *opaque, uint64_t pc)
 
 void memory_walk(struct address_space *space, void (*each)(void *opaque, const struct mapping *m), void *opaque)
 {
-    pthread_mutex_lock(&space->lock);
+    lock_take(&space->lock);
     for (size_t i = 0; i < space->count; i++)
         each(opaque, &space->list[i]);
-    pthread_mutex_unlock(&space->lock);
+    lock_release(&space->lock);
 }

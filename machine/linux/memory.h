@@ -10,10 +10,11 @@
 #ifndef DRAGOMAN_MACHINE_LINUX_MEMORY_H
 #define DRAGOMAN_MACHINE_LINUX_MEMORY_H
 
-#include <pthread.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+
+#include "translator/lock.h"
 
 struct engine;
 
@@ -29,15 +30,18 @@ struct mapping {
 };
 
 struct address_space {
-    pthread_mutex_t lock;
+    struct lock lock, brk_lock; /* the second is taken before the engine's, the first after it */
     struct mapping *list; /* ascending, not overlapping */
     size_t count, capacity;
     bool guarded; /* a page has, or has had, GUEST_PROT_BTI; read without the lock */
     uint64_t brk_start, brk_now;
     struct engine *engine; /* NULL until it exists */
+    struct keep_files *keep; /* NULL: nothing is kept */
 };
 
 void memory_init(struct address_space *space);
+/** A process that shared this memory and the calling thread's own has ended, perhaps in the middle of one of these calls. */
+void memory_owner_stopped(struct address_space *space);
 /** Forgets the list; the mappings themselves stay. */
 void memory_destroy(struct address_space *space);
 

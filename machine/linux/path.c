@@ -10,6 +10,7 @@
 
 #include "machine/linux/guest_access.h"
 #include "machine/linux/process.h"
+#include "machine/linux/procfs.h"
 
 #define MAX_LINKS 16
 
@@ -33,9 +34,14 @@ const char *path_resolve(const struct process *process, const char *path, bool f
 {
     if (path[0] != '/')
         return path;
-    const char *own = path_own_proc(path);
-    if (own)
-        return follow && strcmp(own, "exe") == 0 && process->exe_path ? process->exe_path : path;
+    if (strncmp(path, "/proc/", 6) == 0) {
+        size_t length = strlen(path);
+        int64_t n = follow && length > 4 && strcmp(path + length - 4, "/exe") == 0 ? procfs_exe(process, path, buffer, PATH_MAX - 1) : -1;
+        if (n <= 0)
+            return path;
+        buffer[n] = 0;
+        return buffer;
+    }
     const char *sysroot = process->root.sysroot;
     if (!sysroot)
         return path;

@@ -17,8 +17,10 @@
 #include "machine/linux/elf_plan.h"
 #include "machine/linux/gdb_linux.h"
 #include "machine/linux/guest_access.h"
+#include "machine/linux/keep_files.h"
 #include "machine/linux/path.h"
 #include "machine/linux/perf_map.h"
+#include "machine/linux/procfs.h"
 #include "machine/linux/signals.h"
 #include "machine/linux/stack.h"
 #include "machine/linux/thread.h"
@@ -152,10 +154,17 @@ static int load_program(struct process *process, struct program_image *image)
 
 /* ---- start and end ---------------------------------------------------------------------------------------------------------------- */
 
+/** Whoever traces the guest would be told of it. */
+static bool may_start_thread(void *opaque)
+{
+    (void)opaque;
+    return current_thread && !current_thread->trace.attached && !current_thread->gdb;
+}
+
 static bool create_engine(struct process *process)
 {
     const struct options *options = process->options;
-    const struct engine_memory memory = {memory_fetch, &process->memory, memory_attributes};
+    const struct engine_memory memory = {memory_fetch, &process->memory, memory_attributes, may_start_thread};
     const struct host_backend *backend = options->backend;
     char error[256];
     const char *missing = backend->missing ? backend->missing() : NULL;
@@ -173,10 +182,13 @@ static bool create_engine(struct process *process)
         engine_options.observer = perf_map_observer(process->perf);
         engine_options.cache_anonymous = true;
     }
+    engine_options.keep = keep_files_engine(process->memory.keep);
     process->engine = engine_create(&a64_isa, backend, &memory, &engine_options, error);
     if (!process->engine)
         fprintf(stderr, "dragoman: %s\n", error);
     process->memory.engine = process->engine;
+    if (process->engine)
+        keep_files_begin(process->memory.keep, process->engine);
     return process->engine != NULL;
 }
 
@@ -193,9 +205,23 @@ static void print_statistics(struct process *process)
         {"invalidations", stats.invalidations},     {"evictions", stats.evictions},
         {"links", stats.links},                     {"lookups", stats.lookups},
         {"microseconds translating", stats.translate_ns / 1000},
+        {"kept regions used", stats.kept_used},     {"kept regions written", stats.kept_written},
+        {"kept regions compared", stats.kept_checked}, {"… and differing", stats.kept_differing},
+        {"regions compiled on the thread", stats.thread_regions}, {"compiled there in vain", stats.thread_dropped},
+        {"left cold, its queue full", stats.thread_full}, {"microseconds of its CPU time", stats.thread_ns / 1000},
     };
     for (size_t i = 0; i < sizeof lines / sizeof lines[0]; i++)
         fprintf(process->options->engine.log_file, "%-30s %llu\n", lines[i].name, (unsigned long long)lines[i].value);
+}
+
+/** -accel translator,keep=check is a test: it fails. */
+static int exit_status(struct process *process, int status)
+{
+    struct engine_stats stats;
+    if (process->options->keep != KEEP_CHECK || !process->engine)
+        return status;
+    engine_get_stats(process->engine, &stats);
+    return stats.kept_differing ? 125 : status;
 }
 
 _Noreturn void process_exit(struct thread *thread, int status)
@@ -204,6 +230,10 @@ _Noreturn void process_exit(struct thread *thread, int status)
         gdb_exit(thread, status, 0);
     if (thread->process->perf)
         perf_map_flush(thread->process->perf);
+    if (!thread->vfork_child) {
+        keep_files_write(thread->process->memory.keep);
+        status = exit_status(thread->process, status);
+    }
     if (!thread->vfork_child && (thread->process->options->engine.log & LOG_STATS))
         print_statistics(thread->process);
     fflush(thread->process->options->engine.log_file);
@@ -218,8 +248,8 @@ int process_run(const struct options *options)
     char error[256] = "";
     process.options = options;
     root_init(&process.root, options);
-    pthread_mutex_init(&process.lock, NULL);
     memory_init(&process.memory);
+    process.memory.keep = keep_files_new(options);
     elf_version(EV_CURRENT);
     int status = load_program(&process, &image);
     if (status)
@@ -232,6 +262,7 @@ int process_run(const struct options *options)
         fprintf(stderr, "dragoman: %s: %s\n", options->program, error);
         return CANNOT_RUN;
     }
+    procfs_tell_kernel(&process);
     struct thread *thread = NULL;
     if (!create_engine(&process) || !(thread = thread_first(&process))) {
         fprintf(stderr, "dragoman: %s: out of memory\n", options->program);
@@ -241,7 +272,7 @@ int process_run(const struct options *options)
     prctl(PR_SET_NAME, base ? base + 1 : process.exe_path);
     thread->cpu->cpu.pc = process.entry;
     thread->cpu->sp = process.stack_pointer;
-    signals_start(&process, thread);
+    signals_start(thread);
     if (options->seccomp_fd >= 0 && !seccomp_import(thread, options->seccomp_fd)) {
         fprintf(stderr, "dragoman: descriptor %d holds no seccomp filters\n", options->seccomp_fd);
         return CANNOT_RUN;

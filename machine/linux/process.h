@@ -62,6 +62,7 @@ struct thread {
     siginfo_t sync_info[SYNCHRONOUS_SIGNALS];
     siginfo_t fault_info;   /* of TRAP_FAULT */
     uint64_t fault_code;    /* x86 page fault error code */
+    struct guest_sigaction *actions; /* process.actions, unless the thread is a process that shares memory, but not these */
     uint64_t mask, saved_mask; /* guest signal masks: bit n-1 for signal n */
     bool restore_mask;         /* a call such as ppoll has replaced `mask`; saved_mask is the one to go back to */
     struct guest_stack altstack;
@@ -72,6 +73,7 @@ struct thread {
     uint64_t clear_child_tid, robust_list, robust_length;
     struct trace trace; /* traced.c */
     struct seccomp seccomp;
+    struct ring *registered_rings[16]; /* io_uring.c: those that the guest names by their place here */
     struct exec_plan *exec_plan; /* of an execve under way; if it succeeds in a vfork child, its parent frees it */
 };
 
@@ -82,7 +84,7 @@ struct process {
     struct gdb_process *gdb; /* -g; NULL: no debugger */
     struct perf_map *perf;   /* -perfmap, -jitdump; NULL: neither */
     struct guest_root root;
-    pthread_mutex_t lock;
+    struct lock lock;
     struct thread *threads;
     unsigned nthreads;
     struct guest_sigaction actions[GUEST_SIGNALS + 1];
@@ -92,13 +94,17 @@ struct process {
     bool catch_cores;                     /* … and those that leave a core file: they come here for that */
     uint32_t dumping, parked;             /* core.c */
     struct trace_changes trace_changes;
+    struct trace_ranges watched; /* traced.c */
+    struct rings *rings;                  /* io_uring.c; NULL: none yet */
     struct tracees *tracees;              /* tracer.c: what this process traces; NULL: nothing yet */
     uint64_t vdso;         /* its ELF header */
     uint64_t sigreturn_pc; /* where handlers return to: in the vDSO */
     uint64_t refused[8]; /* bit n: -d unimp has told of system call n */
+    uint32_t refused_beyond[32], nrefused_beyond; /* … of these, too */
     uint64_t kept_persona; /* bits of personality() that the host must not act on */
     char *exe_path; /* absolute host path of the program */
     uint64_t entry, load_base, stack_pointer;
+    bool told_kernel; /* procfs_tell_kernel() */
     uint64_t arguments_start, arguments_end, environment_end, auxv_start, auxv_end; /* on the guest's stack, for /proc/self */
 };
 

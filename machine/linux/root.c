@@ -95,6 +95,11 @@ static int64_t first_own(const struct process *process, uint64_t first, uint64_t
     return found;
 }
 
+bool root_is_own_descriptor(const struct process *process, int fd)
+{
+    return first_own(process, (uint32_t)fd, (uint32_t)fd) >= 0;
+}
+
 int64_t sys_close(struct thread *thread, const uint64_t a[6])
 {
     if (first_own(thread->process, (uint32_t)a[0], (uint32_t)a[0]) >= 0)
@@ -120,6 +125,8 @@ int64_t sys_close_range(struct thread *thread, const uint64_t a[6])
 {
     uint64_t first = a[0] & UINT32_MAX, last = a[1] & UINT32_MAX;
     uint64_t flags = a[2] & UINT32_MAX;
+    if (flags & CLOSE_RANGE_UNSHARE) /* or the compile thread would keep open what is closed here */
+        engine_stop_compiling(thread->process->engine);
     /* The own ones are closed by execve anyway. */
     int64_t own = flags & CLOSE_RANGE_CLOEXEC ? -1 : first_own(thread->process, first, last);
     if (own < 0)
@@ -176,6 +183,19 @@ KEEPS(mount)
 KEEPS(umount2)
 KEEPS(pivot_root)
 KEEPS(move_mount)
-KEEPS(setns)
-KEEPS(unshare)
 #undef KEEPS
+
+/* Some of what these do, the kernel refuses to a process of several threads. */
+int64_t sys_setns(struct thread *thread, const uint64_t a[6])
+{
+    keep_executable(&thread->process->root);
+    engine_stop_compiling(thread->process->engine);
+    return host_syscall(thread, SYS_setns, a);
+}
+
+int64_t sys_unshare(struct thread *thread, const uint64_t a[6])
+{
+    keep_executable(&thread->process->root);
+    engine_stop_compiling(thread->process->engine);
+    return host_syscall(thread, SYS_unshare, a);
+}

@@ -26,6 +26,10 @@ void root_init(struct guest_root *root, const struct options *options);
 /** Whether dragoman can be executed again; else the host has to know what to do with a program for arm64. */
 bool root_has_self(const struct guest_root *root);
 
+struct process;
+/** True for a descriptor of dragoman's own: to the guest there is none of that number. */
+bool root_is_own_descriptor(const struct process *process, int fd);
+
 /** Executes dragoman itself; returns only with -errno. `thread` may be interrupted before. */
 struct thread;
 long root_execute_self(struct thread *thread, char **arguments, char **environment);

@@ -30,6 +30,7 @@
 struct seccomp_filter {
     uint32_t users; /* threads and newer filters */
     uint32_t length;
+    bool listens; /* somebody has its notifications: seccomp_notify.c */
     struct seccomp_filter *older;
     struct sock_filter insns[];
 };
@@ -183,16 +184,21 @@ static uint32_t program_run(const struct sock_filter *insn, const struct seccomp
 
 /* ---- what becomes of a call ---------------------------------------------------------------------------------------------------- */
 
-static uint32_t judge(const struct seccomp_filter *filter, const struct thread *thread, uint64_t number)
+/** *match: the filter that says so. */
+static uint32_t judge(const struct seccomp_filter *filter, const struct thread *thread, uint64_t number,
+                      const struct seccomp_filter **match)
 {
     const struct a64_cpu *cpu = thread->cpu;
     struct seccomp_data data = {(int)number, AUDIT_ARCH_AARCH64, cpu->cpu.pc, {0}};
     memcpy(data.args, cpu->x, sizeof data.args);
     uint32_t verdict = SECCOMP_RET_ALLOW;
+    *match = NULL;
     for (; filter; filter = filter->older) {
         uint32_t other = program_run(filter->insns, &data);
-        if ((int32_t)(other & SECCOMP_RET_ACTION_FULL) < (int32_t)(verdict & SECCOMP_RET_ACTION_FULL))
+        if ((int32_t)(other & SECCOMP_RET_ACTION_FULL) < (int32_t)(verdict & SECCOMP_RET_ACTION_FULL)) {
             verdict = other;
+            *match = filter;
+        }
     }
     return verdict;
 }
@@ -212,9 +218,9 @@ static siginfo_t describe(const struct thread *thread, uint64_t number, uint32_t
 
 static bool is_alone(struct thread *thread)
 {
-    pthread_mutex_lock(&thread->process->lock);
+    lock_take(&thread->process->lock);
     bool alone = thread->vfork_child || thread->process->nthreads == 1;
-    pthread_mutex_unlock(&thread->process->lock);
+    lock_release(&thread->process->lock);
     return alone;
 }
 
@@ -239,7 +245,8 @@ static bool admit_strictly(struct thread *thread, uint64_t number, int64_t *resu
 }
 
 /** SECCOMP_RET_TRACE: the call is as the tracer left it, and judged again, when another one lets it go on. */
-static bool admit_traced(struct thread *thread, uint32_t *verdict, uint64_t *number, int64_t *result)
+static bool admit_traced(struct thread *thread, uint32_t *verdict, uint64_t *number, int64_t *result,
+                         const struct seccomp_filter **match)
 {
     if (!trace_seccomp(thread, (uint16_t)(*verdict & SECCOMP_RET_DATA))) {
         *result = -ENOSYS;
@@ -250,7 +257,7 @@ static bool admit_traced(struct thread *thread, uint32_t *verdict, uint64_t *num
         return false;
     }
     *number = (uint32_t)thread->trace.number;
-    *verdict = judge(thread->seccomp.filters, thread, *number);
+    *verdict = judge(thread->seccomp.filters, thread, *number, match);
     if ((*verdict & SECCOMP_RET_ACTION_FULL) == SECCOMP_RET_TRACE)
         *verdict = SECCOMP_RET_ALLOW;
     return true;
@@ -263,8 +270,9 @@ bool seccomp_admit(struct thread *thread, uint64_t *number, int64_t *result)
         return admit_strictly(thread, *number, result);
     if (__atomic_exchange_n(&seccomp->no_new_privs, 0, __ATOMIC_RELAXED))
         prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
-    uint32_t verdict = judge(__atomic_load_n(&seccomp->filters, __ATOMIC_ACQUIRE), thread, *number);
-    if ((verdict & SECCOMP_RET_ACTION_FULL) == SECCOMP_RET_TRACE && !admit_traced(thread, &verdict, number, result))
+    const struct seccomp_filter *match;
+    uint32_t verdict = judge(__atomic_load_n(&seccomp->filters, __ATOMIC_ACQUIRE), thread, *number, &match);
+    if ((verdict & SECCOMP_RET_ACTION_FULL) == SECCOMP_RET_TRACE && !admit_traced(thread, &verdict, number, result, &match))
         return false;
     siginfo_t info = describe(thread, *number, verdict);
     uint32_t error = verdict & SECCOMP_RET_DATA;
@@ -279,9 +287,9 @@ bool seccomp_admit(struct thread *thread, uint64_t *number, int64_t *result)
         signals_force_info(thread, &info, 0, 0);
         *result = -RESULT_NONE;
         return false;
-    case SECCOMP_RET_USER_NOTIF: /* no filter has a listener */
+    case SECCOMP_RET_USER_NOTIF:
         *result = -ENOSYS;
-        return false;
+        return match && match->listens && seccomp_notify(thread, *number, result);
     case SECCOMP_RET_KILL_THREAD:
         if (!is_alone(thread))
             return end_thread(thread, SIGSYS, result);
@@ -407,26 +415,40 @@ static int64_t install(struct thread *thread, struct seccomp_filter *filter, uin
 static int64_t set_filter(struct thread *thread, uint64_t flags, uint64_t address)
 {
     const uint64_t known = SECCOMP_FILTER_FLAG_TSYNC | SECCOMP_FILTER_FLAG_LOG | SECCOMP_FILTER_FLAG_SPEC_ALLOW |
-                           SECCOMP_FILTER_FLAG_TSYNC_ESRCH;
+                           SECCOMP_FILTER_FLAG_TSYNC_ESRCH | SECCOMP_FILTER_FLAG_NEW_LISTENER |
+                           SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV;
+    const bool listens = flags & SECCOMP_FILTER_FLAG_NEW_LISTENER;
     struct seccomp_filter *filter;
-    if (flags & ~known)
+    if (flags & ~known || (!listens && flags & SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV) ||
+        (listens && flags & SECCOMP_FILTER_FLAG_TSYNC && !(flags & SECCOMP_FILTER_FLAG_TSYNC_ESRCH)))
         return -EINVAL;
     int64_t result = read_filter(address, &filter);
     if (result < 0)
         return result;
-    pthread_mutex_lock(&thread->process->lock);
+    int64_t listener = 0;
+    if (listens) {
+        listener = seccomp_listen(thread, flags);
+        if (listener < 0) {
+            filter_drop(filter);
+            return listener;
+        }
+        filter->listens = true;
+    }
+    lock_take(&thread->process->lock);
     result = install(thread, filter, thread->vfork_child ? flags & ~(uint64_t)SECCOMP_FILTER_FLAG_TSYNC : flags);
-    pthread_mutex_unlock(&thread->process->lock);
-    return result;
+    lock_release(&thread->process->lock);
+    if (listens && result < 0)
+        close((int)listener);
+    return result == 0 ? listener : result;
 }
 
 static int64_t set_strict(struct thread *thread)
 {
-    pthread_mutex_lock(&thread->process->lock);
+    lock_take(&thread->process->lock);
     bool good = thread->seccomp.mode != SECCOMP_MODE_FILTER;
     if (good)
         __atomic_store_n(&thread->seccomp.mode, SECCOMP_MODE_STRICT, __ATOMIC_RELEASE);
-    pthread_mutex_unlock(&thread->process->lock);
+    lock_release(&thread->process->lock);
     return good ? 0 : -EINVAL;
 }
 
@@ -442,10 +464,11 @@ static int64_t action_is_available(uint64_t address)
     case SECCOMP_RET_ERRNO:
     case SECCOMP_RET_TRACE:
     case SECCOMP_RET_LOG:
+    case SECCOMP_RET_USER_NOTIF:
     case SECCOMP_RET_ALLOW:
         return 0;
     default:
-        return -EOPNOTSUPP; /* SECCOMP_RET_USER_NOTIF: as a kernel before 5.0 */
+        return -EOPNOTSUPP;
     }
 }
 
@@ -458,6 +481,8 @@ int64_t seccomp_call(struct thread *thread, uint64_t operation, uint64_t flags, 
         return set_filter(thread, flags, argument);
     case SECCOMP_GET_ACTION_AVAIL:
         return flags ? -EINVAL : action_is_available(argument);
+    case SECCOMP_GET_NOTIF_SIZES:
+        return HOST_SYSCALL(thread, SYS_seccomp, operation, flags, argument);
     default:
         return -EINVAL;
     }
@@ -472,12 +497,12 @@ int64_t sys_seccomp(struct thread *thread, const uint64_t a[6])
 
 void seccomp_inherit(struct thread *thread, const struct thread *parent)
 {
-    pthread_mutex_lock(&thread->process->lock);
+    lock_take(&thread->process->lock);
     struct seccomp_filter *old = thread->seccomp.filters;
     thread->seccomp = parent->seccomp;
     filter_hold(thread->seccomp.filters);
     filter_drop(old);
-    pthread_mutex_unlock(&thread->process->lock);
+    lock_release(&thread->process->lock);
 }
 
 void seccomp_release(struct thread *thread)
@@ -486,14 +511,17 @@ void seccomp_release(struct thread *thread)
     thread->seccomp.filters = NULL;
 }
 
-/* The memory file: the mode; then, from the oldest on, a filter's length and instructions. */
+/* The memory file: the mode; then, from the oldest on, a filter's length and instructions. The host's part of a listener lives on. */
+
+#define LISTENS 0x80000000u /* with the length */
 
 static bool export_filters(int fd, const struct seccomp_filter *filter)
 {
     if (!filter)
         return true;
     size_t size = filter->length * sizeof filter->insns[0];
-    return export_filters(fd, filter->older) && write(fd, &filter->length, sizeof filter->length) == sizeof filter->length &&
+    uint32_t length = filter->length | (filter->listens ? LISTENS : 0);
+    return export_filters(fd, filter->older) && write(fd, &length, sizeof length) == sizeof length &&
            write(fd, filter->insns, size) == (ssize_t)size;
 }
 
@@ -521,11 +549,14 @@ bool seccomp_import(struct thread *thread, int fd)
     bool good = pread(fd, &mode, sizeof mode, 0) == sizeof mode && mode <= SECCOMP_MODE_FILTER;
     off_t at = sizeof mode;
     while (good && pread(fd, &length, sizeof length, at) == sizeof length) {
+        bool listens = length & LISTENS;
+        length &= ~LISTENS;
         ssize_t size = (ssize_t)(length * sizeof *insns);
         struct seccomp_filter *filter = NULL;
         good = length <= BPF_MAXINSNS && pread(fd, insns, (size_t)size, at + (off_t)sizeof length) == size &&
                program_is_good(insns, length) && (filter = filter_new(insns, length));
         if (good) {
+            filter->listens = listens;
             filter->older = seccomp->filters;
             seccomp->filters = filter;
         }

@@ -30,6 +30,16 @@ bool seccomp_admit(struct thread *thread, uint64_t *number, int64_t *result);
 /** seccomp(2), and what prctl has of it. */
 int64_t seccomp_call(struct thread *thread, uint64_t operation, uint64_t flags, uint64_t argument);
 
+/**
+ * seccomp_notify.c: SECCOMP_RET_USER_NOTIF. A descriptor that is told of the thread's notifications, or -errno; asking there: true when
+ * the call is to be made after all, else *result is what it gives; and the two ioctls whose structures say more than the host
+ * knows.
+ */
+int64_t seccomp_listen(struct thread *thread, uint64_t flags);
+bool seccomp_notify(struct thread *thread, uint64_t number, int64_t *result);
+int64_t seccomp_receive(struct thread *thread, const uint64_t a[6]);
+int64_t seccomp_respond(struct thread *thread, const uint64_t a[6]);
+
 /** For a thread that has just been registered; `parent` waits. */
 void seccomp_inherit(struct thread *thread, const struct thread *parent);
 void seccomp_release(struct thread *thread);

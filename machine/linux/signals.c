@@ -56,9 +56,10 @@ static bool is_synchronous(int signal)
 }
 
 /** The host's disposition for a guest action. */
-static void host_action_for(const struct process *process, int signal)
+static void host_action_for(const struct thread *thread, int signal)
 {
-    const struct guest_sigaction *action = &process->actions[signal];
+    const struct process *process = thread->process;
+    const struct guest_sigaction *action = &thread->actions[signal];
     if (signal == SIGKILL || signal == SIGSTOP)
         return;
     if (is_synchronous(signal) || action->handler > 1) {
@@ -74,49 +75,64 @@ static void host_action_for(const struct process *process, int signal)
     }
 }
 
-int64_t signals_set_action(struct process *process, int signal, const struct guest_sigaction *new_action,
+int64_t signals_set_action(struct thread *thread, int signal, const struct guest_sigaction *new_action,
                            struct guest_sigaction *old_action)
 {
+    struct process *process = thread->process;
     if (signal < 1 || signal > GUEST_SIGNALS || (new_action && (signal == SIGKILL || signal == SIGSTOP)))
         return -EINVAL;
-    pthread_mutex_lock(&process->lock);
-    struct guest_sigaction *action = &process->actions[signal];
+    lock_take(&process->lock);
+    struct guest_sigaction *action = &thread->actions[signal];
     if (old_action)
         *old_action = *action;
     if (new_action) {
         *action = *new_action;
         action->mask &= ~UNBLOCKABLE_MASK;
-        host_action_for(process, signal);
+        host_action_for(thread, signal);
     }
-    pthread_mutex_unlock(&process->lock);
+    lock_release(&process->lock);
     return 0;
 }
 
-void signals_catch_cores(struct process *process)
+void signals_clear_actions(struct thread *thread)
 {
+    lock_take(&thread->process->lock);
+    for (int signal = 1; signal <= GUEST_SIGNALS; signal++) {
+        struct guest_sigaction *action = &thread->actions[signal];
+        bool changes = action->handler > 1 || action->flags;
+        *action = (struct guest_sigaction){.handler = action->handler == 1};
+        if (changes)
+            host_action_for(thread, signal);
+    }
+    lock_release(&thread->process->lock);
+}
+
+void signals_catch_cores(struct thread *thread)
+{
+    struct process *process = thread->process;
     bool catch_cores = core_is_allowed();
-    pthread_mutex_lock(&process->lock);
+    lock_take(&process->lock);
     if (catch_cores != process->catch_cores) {
         process->catch_cores = catch_cores;
         for (int signal = 1; signal <= GUEST_SIGNALS; signal++) {
             if (core_is_due(signal))
-                host_action_for(process, signal);
+                host_action_for(thread, signal);
         }
     }
-    pthread_mutex_unlock(&process->lock);
+    lock_release(&process->lock);
 }
 
-void signals_start(struct process *process, struct thread *thread)
+void signals_start(struct thread *thread)
 {
     for (int signal = 1; signal <= GUEST_SIGNALS; signal++) {
-        struct guest_sigaction *action = &process->actions[signal];
+        struct guest_sigaction *action = &thread->actions[signal];
         RAW_SYSCALL(SYS_rt_sigaction, (uint64_t)signal, 0, (uint64_t)action, 8);
         /* Nothing but default and ignore is inherited over execve; what else is there is not the guest's. */
         *action = (struct guest_sigaction){.handler = action->handler == 1};
     }
     for (int i = 0; i < SYNCHRONOUS_SIGNALS; i++)
-        host_action_for(process, synchronous[i]);
-    signals_catch_cores(process);
+        host_action_for(thread, synchronous[i]);
+    signals_catch_cores(thread);
     RAW_SYSCALL(SYS_rt_sigprocmask, SIG_BLOCK, 0, (uint64_t)&thread->mask, 8);
     signals_set_host_mask(signals_host_mask(thread->mask));
 }
@@ -128,8 +144,8 @@ void signals_prepare_exec(struct thread *thread, bool undo)
         if (!is_synchronous(signal) && !process->catch_all)
             continue;
         if (undo)
-            host_action_for(process, signal);
-        else if (process->actions[signal].handler == 1)
+            host_action_for(thread, signal);
+        else if (thread->actions[signal].handler == 1)
             host_action(signal, 1, 0);
     }
     signals_set_host_mask(undo ? signals_host_mask(thread->mask) : thread->mask);
@@ -152,12 +168,26 @@ void signals_thread_end(struct thread *thread)
     munmap(thread->host_altstack, HOST_STACK_SIZE);
 }
 
-void signals_retake(struct process *process)
+/** As the kernel does with what waits for an ending thread: what was sent to it alone goes with it. */
+static void send_again(siginfo_t *info)
+{
+    if (info->si_code != SI_TKILL)
+        RAW_SYSCALL(SYS_rt_sigqueueinfo, (uint64_t)getpid(), (uint64_t)info->si_signo, (uint64_t)info);
+}
+
+void signals_hand_over(struct thread *thread)
+{
+    /* Those that are never blocked on the host would only come back here. */
+    if (__atomic_load_n(&thread->queued, __ATOMIC_SEQ_CST))
+        send_again(&thread->queued_info);
+}
+
+void signals_retake(struct thread *thread)
 {
     const int setxid = 33;
-    pthread_mutex_lock(&process->lock);
-    host_action_for(process, setxid);
-    pthread_mutex_unlock(&process->lock);
+    lock_take(&thread->process->lock);
+    host_action_for(thread, setxid);
+    lock_release(&thread->process->lock);
 }
 
 /* ---- the host handler: async-signal-safe ------------------------------------------------------------------------------------- */
@@ -257,13 +287,13 @@ static void deliver_taken(struct thread *thread, const siginfo_t *info, bool for
 {
     struct process *process = thread->process;
     int signal = info->si_signo;
-    pthread_mutex_lock(&process->lock);
-    struct guest_sigaction action = process->actions[signal];
+    lock_take(&process->lock);
+    struct guest_sigaction action = thread->actions[signal];
     if (action.handler > 1 && (action.flags & SA_RESETHAND)) {
-        process->actions[signal].handler = 0;
-        host_action_for(process, signal);
+        thread->actions[signal].handler = 0;
+        host_action_for(thread, signal);
     }
-    pthread_mutex_unlock(&process->lock);
+    lock_release(&process->lock);
 
     if (forced && (action.handler == 1 || (thread->mask & SIGNAL_BIT(signal))))
         action.handler = 0;
@@ -313,18 +343,19 @@ void signals_take_over(struct thread *thread, const siginfo_t *info)
     deliver_taken(thread, info, false, 0, 0);
 }
 
-static void catch_signals(struct process *process, bool all)
+static void catch_signals(struct thread *thread, bool all)
 {
-    pthread_mutex_lock(&process->lock);
+    struct process *process = thread->process;
+    lock_take(&process->lock);
     process->catch_all = all;
     for (int signal = 1; signal <= GUEST_SIGNALS; signal++)
-        host_action_for(process, signal);
-    pthread_mutex_unlock(&process->lock);
+        host_action_for(thread, signal);
+    lock_release(&process->lock);
 }
 
-void signals_catch_all(struct process *process) { catch_signals(process, true); }
+void signals_catch_all(struct thread *thread) { catch_signals(thread, true); }
 
-void signals_catch_handled(struct process *process) { catch_signals(process, false); }
+void signals_catch_handled(struct thread *thread) { catch_signals(thread, false); }
 
 void signals_restart(struct thread *thread)
 {

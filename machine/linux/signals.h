@@ -18,13 +18,15 @@
 #define SIGNAL_BIT(n) (UINT64_C(1) << ((n) - 1))
 
 /** Reads the inherited actions and mask, installs the handlers of the synchronous signals. */
-void signals_start(struct process *process, struct thread *thread);
+void signals_start(struct thread *thread);
 /** Gives the calling host thread its alternate stack. False when out of memory. */
 bool signals_thread_start(struct thread *thread);
 void signals_thread_end(struct thread *thread);
 /** To be called after the host's pthread_create(), which takes a signal (SIGSETXID, 33) for itself at its first use. */
-void signals_retake(struct process *process);
+void signals_retake(struct thread *thread);
 
+/** The thread ends, with all signals blocked: one that it has not come to deliver is for another thread. */
+void signals_hand_over(struct thread *thread);
 /** Delivers what is pending and not blocked: afterwards the guest's registers may be those of a handler's start. */
 void signals_deliver(struct thread *thread);
 /** Delivers this one, which has not been queued; signals_take_over() without asking a tracer, who knows it. */
@@ -35,11 +37,11 @@ void signals_restart(struct thread *thread);
 /** From a signal handler of the thread: makes it come to signals_deliver(). */
 void signals_wake(struct thread *thread, ucontext_t *uc);
 /** From now on every signal comes to signals_deliver(), whatever its action: a tracer wants to see it. */
-void signals_catch_all(struct process *process);
+void signals_catch_all(struct thread *thread);
 /** … and no longer. */
-void signals_catch_handled(struct process *process);
+void signals_catch_handled(struct thread *thread);
 /** RLIMIT_CORE may have changed. */
-void signals_catch_cores(struct process *process);
+void signals_catch_cores(struct thread *thread);
 /** Delivers a fault of the guest instruction at cpu->pc; it cannot be blocked. `address` is what it accessed. */
 void signals_force(struct thread *thread, int signal, int code, uint64_t address, uint64_t esr);
 
@@ -66,8 +68,10 @@ uint64_t signals_host_mask(uint64_t guest_mask);
 /** Blocks every signal of the calling host thread but the synchronous ones, returns the host mask of before. */
 uint64_t signals_block_all(void);
 void signals_set_host_mask(uint64_t mask);
-int64_t signals_set_action(struct process *process, int signal, const struct guest_sigaction *new_action,
+int64_t signals_set_action(struct thread *thread, int signal, const struct guest_sigaction *new_action,
                            struct guest_sigaction *old_action);
+/** CLONE_CLEAR_SIGHAND: all actions but "ignore" become the default. */
+void signals_clear_actions(struct thread *thread);
 /** Before execve: the synchronous signals get the dispositions that the guest gave them; `undo` reverses that. */
 void signals_prepare_exec(struct thread *thread, bool undo);
 

@@ -2,6 +2,7 @@
 /* Files: calls whose flags or structures differ between arm64 and x86-64, and those that look at /proc. */
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <linux/openat2.h>
 #include <poll.h>
 #include <string.h>
@@ -20,27 +21,26 @@
  * arm64 has O_DIRECTORY, O_NOFOLLOW, O_DIRECT, O_LARGEFILE as bits 14, 15, 16, 17 (asm/fcntl.h), x86-64 has O_DIRECT,
  * O_LARGEFILE, O_DIRECTORY, O_NOFOLLOW there: the two pairs change places. All other flags agree.
  */
-static uint64_t exchange_flags(uint64_t flags)
+uint64_t open_flags_exchange(uint64_t flags)
 {
     return (flags & ~UINT64_C(0x3c000)) | (flags & 0xc000) << 2 | (flags & 0x30000) >> 2;
 }
 
 int open_flags_to_host(uint64_t guest)
 {
-    return (int)exchange_flags(guest & UINT32_MAX);
+    return (int)open_flags_exchange(guest & UINT32_MAX);
 }
 
 uint64_t open_flags_to_guest(int host)
 {
-    return exchange_flags((unsigned)host);
+    return open_flags_exchange((unsigned)host);
 }
 
-/** The path to give to the host for an open: one of the files of procfs.c is opened here, *fd then is its descriptor. */
-static uint64_t open_path(struct thread *thread, uint64_t guest, uint64_t host_flags, char buffer[PATH_MAX], int64_t *fd)
+uint64_t syscall_open_path(struct thread *thread, uint64_t guest, uint64_t host_flags, char buffer[PATH_MAX], int64_t *fd)
 {
     char start[6], path[PATH_MAX];
     *fd = -ENOENT;
-    if (guest_read(start, guest, sizeof start) && memcmp(start, "/proc/", 6) == 0 &&
+    if (guest_read(start, guest, sizeof start) && (memcmp(start, "/proc/", 6) == 0 || memcmp(start, "/sys/d", 6) == 0) &&
         guest_read_string(path, guest, sizeof path) > 0)
         *fd = procfs_open(thread->process, path, (int)host_flags);
     bool follow = !(host_flags & O_NOFOLLOW) && (host_flags & (O_CREAT | O_EXCL)) != (O_CREAT | O_EXCL);
@@ -52,7 +52,7 @@ int64_t sys_openat(struct thread *thread, const uint64_t a[6])
     char buffer[PATH_MAX];
     int64_t fd;
     uint64_t flags = (uint64_t)open_flags_to_host(a[2]);
-    uint64_t path = open_path(thread, a[1], flags, buffer, &fd);
+    uint64_t path = syscall_open_path(thread, a[1], flags, buffer, &fd);
     return fd != -ENOENT ? fd : HOST_SYSCALL(thread, SYS_openat, a[0], path, flags, a[3]);
 }
 
@@ -67,8 +67,8 @@ int64_t sys_openat2(struct thread *thread, const uint64_t a[6])
         return -E2BIG;
     if (!guest_read(how, a[2], a[3]))
         return -EFAULT;
-    how[0].flags = exchange_flags(how[0].flags);
-    uint64_t path = open_path(thread, a[1], how[0].flags, buffer, &fd);
+    how[0].flags = open_flags_exchange(how[0].flags);
+    uint64_t path = syscall_open_path(thread, a[1], how[0].flags, buffer, &fd);
     return fd != -ENOENT ? fd : HOST_SYSCALL(thread, SYS_openat2, a[0], path, (uint64_t)how, a[3]);
 }
 
@@ -97,22 +97,14 @@ int64_t sys_fcntl(struct thread *thread, const uint64_t a[6])
 int64_t sys_readlinkat(struct thread *thread, const uint64_t a[6])
 {
     char path[PATH_MAX], buffer[PATH_MAX];
-    const char *exe = thread->process->exe_path;
     if (guest_read_string(path, a[1], sizeof path) > 0) {
-        const char *own = path_own_proc(path);
-        if (own && strcmp(own, "exe") == 0) {
-            size_t length = strlen(exe);
-            if ((int64_t)a[3] <= 0)
-                return -EINVAL;
-            if (length > a[3])
-                length = a[3];
-            return guest_write(a[2], exe, length) ? (int64_t)length : -EFAULT;
-        }
-        int64_t traced = -ENOENT;
+        int64_t found = -ENOENT;
         if (strncmp(path, "/proc/", 6) == 0)
-            traced = procfs_traced_link(thread->process, path, buffer, sizeof buffer);
-        if (traced >= 0 && (int64_t)a[3] > 0) {
-            size_t length = (uint64_t)traced < a[3] ? (size_t)traced : a[3];
+            found = procfs_exe(thread->process, path, buffer, sizeof buffer);
+        if (found >= 0 && (int64_t)a[3] <= 0)
+            return -EINVAL;
+        if (found >= 0) {
+            size_t length = (uint64_t)found < a[3] ? (size_t)found : a[3];
             return guest_write(a[2], buffer, length) ? (int64_t)length : -EFAULT;
         }
     }
@@ -182,8 +174,8 @@ int64_t sys_statx(struct thread *thread, const uint64_t a[6])
 
 /* ---- waiting for events --------------------------------------------------------------------------------------------------------- */
 
-/** Begins a wait with the guest's mask at `address`. *host receives the address of the host mask in `storage`, 0 for none. */
-static int64_t wait_begin(struct thread *thread, uint64_t address, uint64_t size, uint64_t *storage, uint64_t *host)
+int64_t syscall_wait_begin(struct thread *thread, uint64_t address, uint64_t size, uint64_t *storage,
+                           uint64_t *host)
 {
     uint64_t mask;
     *host = 0;
@@ -198,8 +190,7 @@ static int64_t wait_begin(struct thread *thread, uint64_t address, uint64_t size
     return signals_begin_wait(thread, mask);
 }
 
-/** When the wait was interrupted, the signal is delivered under the mask of the wait; else that is over. */
-static int64_t wait_end(struct thread *thread, int64_t result)
+int64_t syscall_wait_end(struct thread *thread, int64_t result)
 {
     if (result != -EINTR)
         signals_end_wait(thread);
@@ -209,8 +200,8 @@ static int64_t wait_end(struct thread *thread, int64_t result)
 int64_t sys_ppoll(struct thread *thread, const uint64_t a[6])
 {
     uint64_t storage, mask;
-    int64_t result = wait_begin(thread, a[3], a[4], &storage, &mask);
-    return result < 0 ? result : wait_end(thread, HOST_SYSCALL(thread, SYS_ppoll, a[0], a[1], a[2], mask, 8));
+    int64_t result = syscall_wait_begin(thread, a[3], a[4], &storage, &mask);
+    return result < 0 ? result : syscall_wait_end(thread, HOST_SYSCALL(thread, SYS_ppoll, a[0], a[1], a[2], mask, 8));
 }
 
 int64_t sys_pselect6(struct thread *thread, const uint64_t a[6])
@@ -218,10 +209,10 @@ int64_t sys_pselect6(struct thread *thread, const uint64_t a[6])
     uint64_t storage, guest[2] = {0, 0}, host[2] = {0, 8};
     if (a[5] && !guest_read(guest, a[5], sizeof guest))
         return -EFAULT;
-    int64_t result = wait_begin(thread, guest[0], guest[1], &storage, &host[0]);
+    int64_t result = syscall_wait_begin(thread, guest[0], guest[1], &storage, &host[0]);
     if (result < 0)
         return result;
-    return wait_end(thread, HOST_SYSCALL(thread, SYS_pselect6, a[0], a[1], a[2], a[3], a[4], (uint64_t)host));
+    return syscall_wait_end(thread, HOST_SYSCALL(thread, SYS_pselect6, a[0], a[1], a[2], a[3], a[4], (uint64_t)host));
 }
 
 /** arm64 does not pack it. */
@@ -243,30 +234,35 @@ int64_t sys_epoll_ctl(struct thread *thread, const uint64_t a[6])
     return HOST_SYSCALL(thread, SYS_epoll_ctl, a[0], a[1], a[2], (uint64_t)&host);
 }
 
-#define MAX_EVENTS 512 /* that one call reports; more are left for the next, as the interface allows */
-
-static int64_t put_events(uint64_t to, const struct epoll_event *events, int64_t count)
+/**
+ * Makes of the host's events, which the kernel has put at `at`, the guest's, which are longer: the last one first. Where memory
+ * ends in between, those before it count, as with the kernel.
+ */
+static int64_t events_to_guest(uint64_t at, int64_t count)
 {
-    for (int64_t i = 0; i < count; i++) {
-        struct guest_epoll_event guest = {events[i].events, 0, events[i].data.u64};
-        if (!guest_write(to + (uint64_t)i * sizeof guest, &guest, sizeof guest))
+    int64_t complete = count;
+    for (int64_t i = count - 1; i >= 0; i--) {
+        struct epoll_event host;
+        if (!guest_read(&host, at + (uint64_t)i * sizeof host, sizeof host))
             return -EFAULT;
+        struct guest_epoll_event guest = {host.events, 0, host.data.u64};
+        if (!guest_write(at + (uint64_t)i * sizeof guest, &guest, sizeof guest))
+            complete = i;
     }
-    return count;
+    return complete ? complete : -EFAULT;
 }
 
 /** The two calls differ in their timeout: milliseconds or a struct timespec. */
 static int64_t epoll_wait_common(struct thread *thread, long call, const uint64_t a[6])
 {
-    struct epoll_event events[MAX_EVENTS];
     uint64_t storage, mask, count = a[2];
-    if ((int)count > MAX_EVENTS)
-        count = MAX_EVENTS;
-    int64_t result = wait_begin(thread, a[4], a[5], &storage, &mask);
+    if ((int)count > INT_MAX / (int)sizeof(struct guest_epoll_event)) /* EP_MAX_EVENTS */
+        count = 0; /* is EINVAL, too */
+    int64_t result = syscall_wait_begin(thread, a[4], a[5], &storage, &mask);
     if (result < 0)
         return result;
-    result = wait_end(thread, HOST_SYSCALL(thread, call, a[0], (uint64_t)events, count, a[3], mask, 8));
-    return result > 0 ? put_events(a[1], events, result) : result;
+    result = syscall_wait_end(thread, HOST_SYSCALL(thread, call, a[0], a[1], count, a[3], mask, 8));
+    return result > 0 ? events_to_guest(a[1], result) : result;
 }
 
 int64_t sys_epoll_pwait(struct thread *thread, const uint64_t a[6])

@@ -7,6 +7,7 @@
 #include <sys/syscall.h>
 
 #include "machine/linux/guest_access.h"
+#include "machine/linux/io_uring.h"
 #include "machine/linux/process.h"
 #include "machine/linux/syscall.h"
 
@@ -22,16 +23,17 @@ static uint64_t prot_bits(const struct thread *thread)
 
 int64_t sys_brk(struct thread *thread, const uint64_t a[6])
 {
-    pthread_mutex_lock(&thread->process->lock);
-    int64_t result = memory_brk(&thread->process->memory, a[0]);
-    pthread_mutex_unlock(&thread->process->lock);
-    return result;
+    return memory_brk(&thread->process->memory, a[0]);
 }
 
 int64_t sys_mmap(struct thread *thread, const uint64_t a[6])
 {
     /* Unlike mprotect, mmap does not look at bits that it does not know. */
-    return memory_map(&thread->process->memory, a[0], a[1], (int)(a[2] & prot_bits(thread)), (int)a[3], (int)a[4], a[5], MAPPING_PLAIN);
+    int64_t result = memory_map(&thread->process->memory, a[0], a[1], (int)(a[2] & prot_bits(thread)), (int)a[3], (int)a[4],
+                                a[5], MAPPING_PLAIN);
+    if (result >= 0 && thread->process->rings)
+        io_uring_mapped(thread->process, (int)a[4], a[5], (uint64_t)result);
+    return result;
 }
 
 int64_t sys_munmap(struct thread *thread, const uint64_t a[6])

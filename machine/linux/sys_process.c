@@ -57,7 +57,7 @@ static int64_t change_host_limit(struct thread *thread, uint64_t id, uint64_t re
 {
     int64_t result = HOST_SYSCALL(thread, SYS_prlimit64, id, resource, new_limit, old_limit);
     if (result == 0 && resource == RLIMIT_CORE && new_limit)
-        signals_catch_cores(thread->process);
+        signals_catch_cores(thread);
     return result;
 }
 
@@ -74,7 +74,7 @@ static int64_t change_limit(struct thread *thread, uint64_t id, uint64_t resourc
     int64_t result = RAW_SYSCALL(SYS_prlimit64, 0, resource, 0, (uint64_t)&now);
     if (result < 0)
         return result;
-    pthread_mutex_lock(&process->lock);
+    lock_take(&process->lock);
     if (process->limits_set >> resource & 1)
         now = process->limits[resource];
     if (new_limit && wanted.rlim_max > now.rlim_max && geteuid() != 0) {
@@ -83,7 +83,7 @@ static int64_t change_limit(struct thread *thread, uint64_t id, uint64_t resourc
         process->limits[resource] = wanted;
         process->limits_set |= 1u << resource;
     }
-    pthread_mutex_unlock(&process->lock);
+    lock_release(&process->lock);
     if (result == 0 && old_limit && !guest_write(old_limit, &now, sizeof now))
         return -EFAULT;
     return result;

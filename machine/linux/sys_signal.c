@@ -15,7 +15,7 @@ int64_t sys_rt_sigaction(struct thread *thread, const uint64_t a[6])
         return -EINVAL;
     if (a[1] && !guest_read(&new_action, a[1], sizeof new_action))
         return -EFAULT;
-    int64_t result = signals_set_action(thread->process, (int)a[0], a[1] ? &new_action : NULL, &old_action);
+    int64_t result = signals_set_action(thread, (int)a[0], a[1] ? &new_action : NULL, &old_action);
     if (result == 0 && a[2] && !guest_write(a[2], &old_action, sizeof old_action))
         return -EFAULT;
     return result;

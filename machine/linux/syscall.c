@@ -38,6 +38,21 @@ static int64_t pass(struct thread *thread, const struct syscall_row *row, const 
     return host_syscall(thread, row->host, host);
 }
 
+/** The first time that this number, which is none of arm64's, comes; of many different ones the first few are told of. */
+static bool is_new_beyond(struct process *process, uint32_t number)
+{
+    const uint32_t max = sizeof process->refused_beyond / sizeof process->refused_beyond[0];
+    bool known = false;
+    lock_take(&process->lock);
+    for (uint32_t i = 0; i < process->nrefused_beyond; i++)
+        known |= process->refused_beyond[i] == number;
+    known |= process->nrefused_beyond == max;
+    if (!known)
+        process->refused_beyond[process->nrefused_beyond++] = number;
+    lock_release(&process->lock);
+    return !known;
+}
+
 /** -d unimp: a call that is refused is told of once, by number and arguments. */
 static void report_refused(struct thread *thread, const struct syscall_row *row, const uint64_t a[6])
 {
@@ -48,6 +63,8 @@ static void report_refused(struct thread *thread, const struct syscall_row *row,
         uint64_t bit = UINT64_C(1) << number % 64;
         if (__atomic_fetch_or(&process->refused[number / 64], bit, __ATOMIC_RELAXED) & bit)
             return;
+    } else if (!is_new_beyond(process, number)) {
+        return;
     }
     size_t used = strace_format_call(line, sizeof line, thread->tid, number, row, a);
     fprintf(process->options->engine.log_file, "%.*s: system call %u is refused (ENOSYS)\n", (int)used, line, number);

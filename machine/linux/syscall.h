@@ -6,6 +6,7 @@
 #ifndef DRAGOMAN_MACHINE_LINUX_SYSCALL_H
 #define DRAGOMAN_MACHINE_LINUX_SYSCALL_H
 
+#include <limits.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -46,5 +47,14 @@ size_t strace_format_result(char *line, size_t size, const struct syscall_row *r
 /** Open flags whose values differ between arm64 and x86-64. */
 int open_flags_to_host(uint64_t guest);
 uint64_t open_flags_to_guest(int host);
+/** Either way, for a word of 64 bits. */
+uint64_t open_flags_exchange(uint64_t flags);
+/** The path to give to the host for an open: one of the files of procfs.c is opened here, *fd then is its descriptor. */
+uint64_t syscall_open_path(struct thread *thread, uint64_t guest, uint64_t host_flags, char buffer[PATH_MAX], int64_t *fd);
+
+/** Begins a wait with the guest's mask at `address`. *host receives the address of the host mask in `storage`, 0 for none. */
+int64_t syscall_wait_begin(struct thread *thread, uint64_t address, uint64_t size, uint64_t *storage, uint64_t *host);
+/** When the wait was interrupted, the signal is delivered under the mask of the wait; else that is over. */
+int64_t syscall_wait_end(struct thread *thread, int64_t result);
 
 #endif

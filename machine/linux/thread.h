@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Threads and processes of the guest: the loop that runs one, clone in its three meanings, and the ends. */
+/* Threads of the guest: their beginning, the loop that runs one, the end. What makes them is in clone.c. */
 #ifndef DRAGOMAN_MACHINE_LINUX_THREAD_H
 #define DRAGOMAN_MACHINE_LINUX_THREAD_H
 
@@ -7,6 +7,14 @@
 
 /** The first thread of the process, on the calling host thread. NULL when out of memory. */
 struct thread *thread_first(struct process *process);
+/** Another one, not running yet; thread_register() puts it into the process's list. NULL when out of memory. */
+struct thread *thread_new(struct process *process);
+void thread_free(struct thread *thread);
+void thread_register(struct thread *thread);
+/** The registers, without what belongs to the engine. */
+void thread_copy_registers(struct a64_cpu *to, const struct a64_cpu *from);
+/** Does what CLONE_CHILD_CLEARTID has asked for. */
+void thread_clear_tid(struct thread *thread);
 /** New random keys of pointer authentication: bits of enum a64_pac_key. */
 void thread_reset_keys(struct thread *thread, uint32_t which);
 /** Runs guest code until the thread ends; then ends the host thread's part in it. */

@@ -21,6 +21,8 @@
 #include <stdint.h>
 #include <sys/types.h>
 
+#include "translator/cpu.h"
+
 struct a64_cpu;
 struct process;
 struct thread;
@@ -39,6 +41,14 @@ enum trace_stop {
 };
 
 enum trace_resume { TRACE_CONTINUE, TRACE_SYSCALL, TRACE_STEP, TRACE_SYSEMU };
+
+/** A pair of hardware debug registers as NT_ARM_HW_BREAK and NT_ARM_HW_WATCH have it. */
+struct trace_slot {
+    uint64_t address;
+    uint32_t control, pad;
+};
+#define TRACE_BREAKS 6
+#define TRACE_WATCHES 4
 
 /** In struct thread; its tracer reads and writes it while the thread is stopped. */
 struct trace {
@@ -63,6 +73,18 @@ struct trace {
     int32_t number;          /* of the present system call; -1: none */
     int32_t asked_signal;
     int64_t result;
+    struct trace_slot breaks[TRACE_BREAKS], watches[TRACE_WATCHES];
+    uint32_t slots_changed; /* by the tracer */
+};
+
+/** Which of the process's memory a slot stands for. In struct process: what the engine has been told to watch. */
+struct trace_range {
+    uint64_t start, size;
+    uint32_t read, write;
+};
+struct trace_ranges {
+    struct trace_range list[16];
+    unsigned count;
 };
 
 /** Guest code that a tracer has written: to be invalidated by the first thread that runs on. In struct process. */
@@ -105,6 +127,9 @@ bool trace_entry(struct thread *thread);
 void trace_exit(struct thread *thread);
 /** SECCOMP_RET_TRACE. False when nobody listens. */
 bool trace_seccomp(struct thread *thread, uint16_t data);
+/** After TRAP_DEBUG: stops for a slot of this thread's; passes over the instruction if it was for another thread's. Returns what that
+    gave, TRAP_NONE if there is nothing more to do. */
+enum cpu_trap trace_debug(struct thread *thread);
 /** Executes one instruction for TRACE_STEP and makes the stop after it. */
 void trace_step(struct thread *thread);
 

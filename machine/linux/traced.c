@@ -2,6 +2,7 @@
 #include <errno.h>
 #include <linux/ptrace.h>
 #include <sched.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/syscall.h>
 #include <ucontext.h>
@@ -35,6 +36,131 @@ static void lose_tracer(struct thread *thread)
     thread->trace.resume = TRACE_CONTINUE;
 }
 
+/* ---- hardware breakpoints and watchpoints: DBGBCR and DBGWCR of the Arm manual, as far as Linux lets a tracer set them ------------ */
+
+static bool slot_is_on(const struct trace_slot *slot) { return slot->control & 1; }
+
+/** Bits 12:5 say which of the eight bytes, 4:3 which accesses. */
+static struct trace_range slot_range(const struct trace_slot *slot)
+{
+    unsigned bytes = slot->control >> 5 & 0xff, first = bytes ? (unsigned)__builtin_ctz(bytes) : 0;
+    return (struct trace_range){slot->address + first, (unsigned)__builtin_popcount(bytes), slot->control >> 3 & 1,
+                                slot->control >> 4 & 1};
+}
+
+static bool ranges_are_equal(const struct trace_range *a, const struct trace_range *b)
+{
+    return a->start == b->start && a->size == b->size && a->read == b->read && a->write == b->write;
+}
+
+static void add_range(struct trace_ranges *ranges, const struct trace_range *range)
+{
+    const unsigned max = sizeof ranges->list / sizeof ranges->list[0];
+    for (unsigned i = 0; i < ranges->count; i++) {
+        if (ranges_are_equal(&ranges->list[i], range))
+            return;
+    }
+    if (ranges->count < max)
+        ranges->list[ranges->count++] = *range;
+}
+
+/** The engine stops all threads at what any of them wants; trace_debug() sorts out whose it is. */
+static void apply_slots(struct thread *thread)
+{
+    struct process *process = thread->process;
+    struct builder_watch watches[ENGINE_WATCHPOINTS];
+    _Static_assert(ENGINE_WATCHPOINTS >= sizeof process->watched.list / sizeof process->watched.list[0], "");
+    lock_take(&process->lock);
+    uint64_t *breaks = malloc((process->nthreads + 1) * TRACE_BREAKS * sizeof *breaks);
+    size_t nbreaks = 0;
+    process->watched.count = 0;
+    for (const struct thread *t = process->threads; t && breaks; t = t->next) {
+        for (unsigned i = 0; i < TRACE_BREAKS; i++) {
+            if (slot_is_on(&t->trace.breaks[i]))
+                breaks[nbreaks++] = t->trace.breaks[i].address;
+        }
+        for (unsigned i = 0; i < TRACE_WATCHES; i++) {
+            const struct trace_range range = slot_range(&t->trace.watches[i]);
+            if (slot_is_on(&t->trace.watches[i]) && range.size)
+                add_range(&process->watched, &range);
+        }
+    }
+    for (unsigned i = 0; i < process->watched.count; i++) {
+        const struct trace_range *range = &process->watched.list[i];
+        watches[i] = (struct builder_watch){range->start, range->size, range->read, range->write};
+    }
+    engine_set_breakpoints(process->engine, breaks, nbreaks);
+    engine_set_watchpoints(process->engine, watches, process->watched.count);
+    for (struct thread *t = process->threads; t; t = t->next)
+        engine_kick(&t->cpu->cpu); /* so that they run what was translated for it */
+    lock_release(&process->lock);
+    free(breaks);
+}
+
+/** True if the thread itself has asked for the stop; *address: what for. */
+static bool slot_matches(const struct thread *thread, uint64_t *address)
+{
+    const struct trace *trace = &thread->trace;
+    const struct cpu *cpu = &thread->cpu->cpu;
+    *address = cpu->pc;
+    if (cpu->trap_info == 0) {
+        for (unsigned i = 0; i < TRACE_BREAKS; i++) {
+            if (slot_is_on(&trace->breaks[i]) && trace->breaks[i].address == cpu->pc)
+                return true;
+        }
+        return false;
+    }
+    if (cpu->trap_info > thread->process->watched.count)
+        return false;
+    const struct trace_range *hit = &thread->process->watched.list[cpu->trap_info - 1];
+    *address = hit->start;
+    for (unsigned i = 0; i < TRACE_WATCHES; i++) {
+        const struct trace_range range = slot_range(&trace->watches[i]);
+        if (slot_is_on(&trace->watches[i]) && ranges_are_equal(&range, hit))
+            return true;
+    }
+    return false;
+}
+
+enum cpu_trap trace_debug(struct thread *thread)
+{
+    struct process *process = thread->process;
+    uint64_t address;
+    if (!thread->vfork_child && thread->trace.attached && slot_matches(thread, &address)) {
+        siginfo_t info = {.si_signo = SIGTRAP, .si_code = 4 /* TRAP_HWBKPT */};
+        info.si_addr = (void *)address;
+        signals_deliver_now(thread, &info);
+        return TRAP_NONE;
+    }
+    /* While this instruction runs, nothing is watched: other threads notice that only if they begin to run in between. */
+    struct builder_watch watches[ENGINE_WATCHPOINTS];
+    unsigned count = process->watched.count;
+    for (unsigned i = 0; i < count; i++) {
+        const struct trace_range *range = &process->watched.list[i];
+        watches[i] = (struct builder_watch){range->start, range->size, range->read, range->write};
+    }
+    engine_set_watchpoints(process->engine, NULL, 0);
+    enum cpu_trap trap = engine_step(&thread->cpu->cpu);
+    engine_set_watchpoints(process->engine, watches, count);
+    return trap;
+}
+
+/** After a stop. */
+static void take_slots(struct thread *thread)
+{
+    struct trace *trace = &thread->trace;
+    const struct process *process = thread->process;
+    if (!trace->attached) {
+        memset(trace->breaks, 0, sizeof trace->breaks);
+        memset(trace->watches, 0, sizeof trace->watches);
+        trace->slots_changed |= process->watched.count != 0;
+    }
+    if (trace->slots_changed && !process->gdb && !thread->vfork_child) {
+        trace->slots_changed = 0;
+        apply_slots(thread);
+    }
+}
+
 /** Comes back when the tracer lets the thread run on. */
 static void stop(struct thread *thread, enum trace_stop kind)
 {
@@ -48,10 +174,11 @@ static void stop(struct thread *thread, enum trace_stop kind)
     if (trace_stop_raw(trace, 0, TRACE_MAGIC) != 0)
         lose_tracer(thread);
     trace->stop = TRACE_NOT_STOPPED;
-    pthread_mutex_lock(&process->lock);
+    take_slots(thread);
+    lock_take(&process->lock);
     struct trace_changes changes = process->trace_changes;
     process->trace_changes = (struct trace_changes){0, 0};
-    pthread_mutex_unlock(&process->lock);
+    lock_release(&process->lock);
     if (changes.start < changes.end)
         engine_invalidate(process->engine, changes.start, changes.end);
 }
@@ -84,7 +211,7 @@ static void become_traced(struct thread *thread, bool seized)
     *trace = (struct trace){.attached = 1, .seized = seized, .number = trace->restart ? trace->number : -1,
                             .asked = trace->asked, .asked_signal = trace->asked_signal, .restart = trace->restart,
                             .first_argument = trace->first_argument};
-    signals_catch_all(thread->process);
+    signals_catch_all(thread);
 }
 
 static siginfo_t *describe(struct trace *trace, int signal, int code)
@@ -207,6 +334,7 @@ void trace_stop_process(struct thread *thread, int signal)
     thread->trace.stop = TRACE_STOPPING;
     RAW_SYSCALL(SYS_tgkill, (uint64_t)getpid(), (uint64_t)RAW_SYSCALL(SYS_gettid, 0), SIGSTOP);
     thread->trace.stop = TRACE_NOT_STOPPED;
+    take_slots(thread);
 }
 
 bool trace_entry(struct thread *thread)
@@ -253,6 +381,11 @@ bool trace_seccomp(struct thread *thread, uint16_t data)
 void trace_step(struct thread *thread)
 {
     enum cpu_trap trap = engine_step(&thread->cpu->cpu);
+    if (trap == TRAP_DEBUG && !thread->gdb) {
+        trap = trace_debug(thread);
+        if (trap == TRAP_NONE && thread->trace.attached)
+            return; /* it has stopped for that, or another step will find nothing in its way */
+    }
     if (trap == TRAP_SYSCALL)
         syscall_run(thread);
     else if (trap != TRAP_NONE && trap != TRAP_INTERRUPT)

@@ -18,8 +18,15 @@
 #include "machine/linux/signals.h"
 #include "machine/linux/syscall.h"
 
+#define MAX_MEMORIES 64
+
 struct tracees {
     struct tracee *first;
+    struct {
+        int fd;
+        pid_t pid;
+    } memories[MAX_MEMORIES]; /* descriptors of /proc/PID/mem, the latest; some may be closed by now */
+    unsigned nmemories;
 };
 
 /* ---- the list -------------------------------------------------------------------------------------------------------------- */
@@ -27,12 +34,12 @@ struct tracees {
 struct tracee *tracer_tracee(struct process *process, pid_t tid)
 {
     struct tracee *t = NULL;
-    pthread_mutex_lock(&process->lock);
+    lock_take(&process->lock);
     if (process->tracees) {
         for (t = process->tracees->first; t && t->tid != tid; t = t->next)
             ;
     }
-    pthread_mutex_unlock(&process->lock);
+    lock_release(&process->lock);
     return t;
 }
 
@@ -45,7 +52,7 @@ struct tracee *tracer_add(struct process *process, pid_t tid)
     if (!t)
         return NULL;
     t->tid = tid;
-    pthread_mutex_lock(&process->lock);
+    lock_take(&process->lock);
     if (!process->tracees)
         process->tracees = calloc(1, sizeof *process->tracees);
     if (process->tracees) {
@@ -55,13 +62,13 @@ struct tracee *tracer_add(struct process *process, pid_t tid)
         free(t);
         t = NULL;
     }
-    pthread_mutex_unlock(&process->lock);
+    lock_release(&process->lock);
     return t;
 }
 
 void tracer_remove(struct process *process, pid_t tid)
 {
-    pthread_mutex_lock(&process->lock);
+    lock_take(&process->lock);
     struct tracee **link = process->tracees ? &process->tracees->first : NULL;
     while (link && *link && (*link)->tid != tid)
         link = &(*link)->next;
@@ -70,7 +77,7 @@ void tracer_remove(struct process *process, pid_t tid)
         *link = gone->next;
         free(gone);
     }
-    pthread_mutex_unlock(&process->lock);
+    lock_release(&process->lock);
 }
 
 /* ---- the other process ---------------------------------------------------------------------------------------------------------- */
@@ -401,19 +408,60 @@ static int64_t resume(struct process *process, struct tracee *t, enum trace_resu
 }
 
 /** Notes for the traced process that its code is not what it was. */
-static void note_change(const struct tracee *t, uint64_t address)
+static void note_change(const struct tracee *t, uint64_t address, uint64_t size)
 {
     struct trace_changes changes;
     uint64_t at = (uint64_t)t->copy.process + offsetof(struct process, trace_changes);
     if (!t->arrived || !tracer_read(t->tid, at, &changes, sizeof changes))
         return;
     if (changes.start >= changes.end)
-        changes = (struct trace_changes){address, address + 8};
+        changes = (struct trace_changes){address, address + size};
     if (address < changes.start)
         changes.start = address;
-    if (address + 8 > changes.end)
-        changes.end = address + 8;
+    if (address + size > changes.end)
+        changes.end = address + size;
     tracer_write(t->tid, at, &changes, sizeof changes);
+}
+
+void tracer_memory_opened(struct process *process, pid_t pid, int fd)
+{
+    lock_take(&process->lock);
+    struct tracees *all = process->tracees;
+    if (all) {
+        all->memories[all->nmemories % MAX_MEMORIES].fd = fd;
+        all->memories[all->nmemories % MAX_MEMORIES].pid = pid;
+        all->nmemories++;
+    }
+    lock_release(&process->lock);
+}
+
+/** A stopped thread of the process whose memory the descriptor is; NULL: none. */
+static const struct tracee *find_memory(struct process *process, int fd)
+{
+    const struct tracees *all = process->tracees;
+    const struct tracee *found = NULL;
+    unsigned n = all->nmemories < MAX_MEMORIES ? all->nmemories : MAX_MEMORIES;
+    lock_take(&process->lock);
+    for (unsigned i = 0; i < n && !found; i++) {
+        for (const struct tracee *t = all->first; t && !found && all->memories[i].fd == fd; t = t->next) {
+            if (t->arrived && t->state == TRACEE_TOLD &&
+                (t->tid == all->memories[i].pid || thread_group(t->tid) == thread_group(all->memories[i].pid)))
+                found = t;
+        }
+    }
+    lock_release(&process->lock);
+    return found;
+}
+
+/** Debuggers write breakpoints so. */
+int64_t sys_pwrite64(struct thread *thread, const uint64_t a[6])
+{
+    struct process *process = thread->process;
+    const struct tracee *t = process->tracees && process->tracees->nmemories ? find_memory(process, (int)a[0]) : NULL;
+    int64_t result = host_syscall(thread, SYS_pwrite64, a);
+    if (t && result > 0)
+        note_change(t, a[3], (uint64_t)result);
+    return result;
 }
 
 #define AUDIT_ARCH_ARM64 0xc00000b7u
@@ -503,7 +551,7 @@ static int64_t request_stopped(struct thread *thread, struct tracee *t, int requ
         return tracer_ptrace(request, t->tid, address, data);
     case PTRACE_POKETEXT:
     case PTRACE_POKEDATA:
-        note_change(t, address);
+        note_change(t, address, 8);
         return tracer_ptrace(request, t->tid, address, data);
     case PTRACE_GETREGSET:
     case PTRACE_SETREGSET:

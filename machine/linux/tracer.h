@@ -47,6 +47,9 @@ size_t registers_describe(const struct a64_cpu *cpu, uint64_t type, void *set);
  */
 bool tracer_take_status(struct thread *thread, pid_t tid, int *status);
 
+/** The guest has opened /proc/PID/mem to write: what it writes to code is to be made known there. */
+void tracer_memory_opened(struct process *process, pid_t pid, int fd);
+
 int64_t tracer_ptrace(int request, pid_t tid, uint64_t address, uint64_t data);
 bool tracer_read(pid_t tid, uint64_t address, void *to, size_t size);
 bool tracer_write(pid_t tid, uint64_t address, const void *from, size_t size);

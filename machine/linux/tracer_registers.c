@@ -19,10 +19,7 @@ struct vector_registers {
 
 struct debug_registers {
     uint32_t info, pad;
-    struct {
-        uint64_t address;
-        uint32_t control, pad;
-    } slots[16];
+    struct trace_slot slots[16];
 };
 
 union register_set {
@@ -38,7 +35,8 @@ union register_set {
 #define NT_ARM_PAC_MASK 0x406
 #endif
 #define PAC_MASK UINT64_C(0x007f000000000000) /* bits 54:48, as of a 48-bit address space */
-#define DEBUG_ARCHITECTURE (6u << 8)          /* Armv8; the number of slots, none, is below it */
+#define DEBUG_ARCHITECTURE (6u << 8)          /* Armv8; the number of slots is below it */
+#define SLOTS_START offsetof(struct debug_registers, slots)
 
 /** Size of the set, 0 if there is none of this type. */
 static size_t set_size(const struct a64_cpu *cpu, uint64_t type)
@@ -62,8 +60,19 @@ static size_t set_size(const struct a64_cpu *cpu, uint64_t type)
     }
 }
 
-static void get(const struct a64_cpu *cpu, int32_t number, uint64_t type, union register_set *set)
+/** The slots of a kind, and how many. */
+static struct trace_slot *find_slots(struct trace *trace, uint64_t type, unsigned *count)
 {
+    *count = type == NT_ARM_HW_BREAK ? TRACE_BREAKS : TRACE_WATCHES;
+    return type == NT_ARM_HW_BREAK ? trace->breaks : trace->watches;
+}
+
+/** `trace`: NULL for a core file. */
+static void get(const struct a64_cpu *cpu, const struct trace *trace, uint64_t type, union register_set *set)
+{
+    unsigned count;
+    struct trace none = {.number = -1};
+    const struct trace_slot *slots;
     memset(set, 0, sizeof *set);
     switch (type) {
     case NT_PRSTATUS:
@@ -81,13 +90,15 @@ static void get(const struct a64_cpu *cpu, int32_t number, uint64_t type, union 
         set->thread_pointer = cpu->tpidr_el0;
         break;
     case NT_ARM_SYSTEM_CALL:
-        set->number = number;
+        set->number = trace ? trace->number : -1;
         break;
     case NT_ARM_PAC_MASK:
         set->masks[0] = set->masks[1] = PAC_MASK;
         break;
     default:
-        set->debug.info = DEBUG_ARCHITECTURE;
+        slots = find_slots(trace ? (struct trace *)trace : &none, type, &count);
+        set->debug.info = DEBUG_ARCHITECTURE | count;
+        memcpy(set->debug.slots, slots, count * sizeof *slots);
         break;
     }
 }
@@ -97,13 +108,43 @@ size_t registers_describe(const struct a64_cpu *cpu, uint64_t type, void *to)
     union register_set set;
     size_t size = set_size(cpu, type);
     if (size) {
-        get(cpu, -1, type, &set);
+        get(cpu, NULL, type, &set);
         memcpy(to, &set, size);
     }
     return size;
 }
 
-static int64_t put(struct tracee *t, struct a64_cpu *cpu, uint64_t type, const union register_set *set)
+/** Linux, arch/arm64/kernel/hw_breakpoint.c: what of a control word makes sense. */
+static bool slot_is_valid(const struct trace_slot *slot, uint64_t type)
+{
+    unsigned bytes = slot->control >> 5 & 0xff, kinds = slot->control >> 3 & 3;
+    if (!(slot->control & 1))
+        return true;
+    unsigned run = bytes ? bytes >> __builtin_ctz(bytes) : 0;
+    if (!bytes || (run & (run + 1)) || slot->address >> 48)
+        return false; /* none, or with a hole */
+    return type == NT_ARM_HW_BREAK ? bytes == 0xf && slot->address % 4 == 0 : kinds != 0;
+}
+
+/** Those slots that the tracer has given; a slot that the CPU has not is none of its business. */
+static int64_t put_slots(struct tracee *t, uint64_t type, const struct debug_registers *set, size_t size)
+{
+    unsigned count, given = size > SLOTS_START ? (unsigned)((size - SLOTS_START) / sizeof set->slots[0]) : 0;
+    struct trace_slot *slots = find_slots(&t->copy, type, &count);
+    for (unsigned i = 0; i < given; i++) {
+        if (i >= count)
+            return set->slots[i].control & 1 ? -ENOSPC : 0;
+        if (!slot_is_valid(&set->slots[i], type))
+            return -EINVAL;
+        slots[i] = set->slots[i];
+    }
+    t->copy.slots_changed = 1;
+    /* The rest of the description may be in use. */
+    const size_t start = offsetof(struct trace, breaks);
+    return tracer_write(t->tid, t->address + start, (const char *)&t->copy + start, sizeof t->copy - start) ? 0 : -ESRCH;
+}
+
+static int64_t put(struct tracee *t, struct a64_cpu *cpu, uint64_t type, const union register_set *set, size_t size)
 {
     switch (type) {
     case NT_PRSTATUS:
@@ -128,11 +169,7 @@ static int64_t put(struct tracee *t, struct a64_cpu *cpu, uint64_t type, const u
     case NT_ARM_PAC_MASK:
         return -EINVAL;
     default:
-        for (unsigned i = 0; i < 16; i++) {
-            if (set->debug.slots[i].control & 1)
-                return -ENOSPC;
-        }
-        return 0;
+        return put_slots(t, type, &set->debug, size);
     }
 }
 
@@ -168,11 +205,11 @@ int64_t tracer_register_set(struct tracee *t, uint64_t type, uint64_t vector, bo
     size_t size = set_size(&cpu, type), n = place.iov_len < size ? place.iov_len : size;
     if (!size || place.iov_len % 4)
         return -EINVAL;
-    get(&cpu, t->copy.number, type, &registers);
+    get(&cpu, &t->copy, type, &registers);
     if (set) {
         if (!guest_read(&registers, (uint64_t)place.iov_base, n))
             return -EFAULT;
-        int64_t result = put(t, &cpu, type, &registers);
+        int64_t result = put(t, &cpu, type, &registers, n);
         if (result < 0)
             return result;
         if (!write_cpu(t, &cpu))

@@ -176,6 +176,24 @@ static int forks(void)
     return 0;
 }
 
+/** The same program again, with threads, of which another one than the first executes it. */
+static void *execute(void *unused)
+{
+    (void)unused;
+    execl("/proc/self/exe", "debugged again", "simple", NULL);
+    return NULL;
+}
+
+static int executes(void)
+{
+    pthread_t thread;
+    execl("/nowhere", "nowhere", NULL);
+    factorial(2); /* HERE: executes */
+    pthread_create(&thread, NULL, execute, NULL);
+    pthread_join(thread, NULL);
+    return 1;
+}
+
 /* Threads that compute, call, wait, signal and fork, until `finish` is set; none of them may notice a debugger. */
 static volatile int finish, wrong;
 static volatile long done[6];
@@ -294,6 +312,7 @@ int main(int argc, char **argv)
     } cases[] = {
         {"simple", simple}, {"watching", watching}, {"threads", threads}, {"signals", signals},       {"spin", spin},
         {"blocked", blocked}, {"forks", forks},     {"exclusives", exclusives}, {"busy", busy},
+        {"executes", executes},
     };
     if (argc > 1 && strcmp(argv[1], "crash") == 0)
         crash_here((int *)0x1234);

@@ -405,6 +405,43 @@ continue''')
         check('child 36\nchild 46' in server.text(), server.text())
 
 
+def test_executes():
+    with Server('executes') as server:
+        out = gdb(server, '''break LINE(executes)
+continue
+break LINE(deepest)
+break LINE(simple-end)
+disable 2
+continue
+print result
+info auxv
+watch place.weight
+continue''')
+        expect(out, r'HERE: executes', r'is executing new program: .*debugged', r'HERE: simple-end', r'= 120', r'AT_ENTRY',
+               r'exited with code 07')
+        server.finish(7)
+    with Server('executes') as server:
+        out = gdb(server, '''catch exec
+continue
+print $pc
+print place.weight
+stepi
+break factorial
+continue
+print n
+delete
+continue''')
+        expect(out, r'Catchpoint 1 \(exec', r'\$2 = 1\.5', r'factorial \(n=5\)', r'\$3 = 5', r'exited with code 07')
+        server.finish(7)
+    with Server('executes') as server:
+        # A client that knows nothing of such events sees a plain stop; after it has gone, the next one finds the program.
+        client = Client(server, ack=False)
+        client.ask('qSupported:swbreak+')
+        check(client.ask('c').startswith('T05thread:'), 'no stop')
+        client.ask('D')
+        server.finish(7)
+
+
 def test_exclusives():
     with Server('exclusives') as server:
         out = gdb(server, 'tbreak exclusive\ncontinue\n' + 'stepi\n' * 6 + 'print *p\nfinish\ncontinue')

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * Guests that do what no compiler would write: pages of random words as code, system calls with random numbers and
- * arguments, mappings that come, go and change under code that another thread runs. Each in a child, as a user without
+ * arguments, mappings that come, go and change under code that another thread runs, programs with random headers, games with
+ * the break, signal stacks and guessed addresses. Each in a child, as a user without
  * rights and within a second or two; it may end as it likes, but never by an error of dragoman's own, which would be said on
  * stderr.
  *
@@ -305,6 +306,76 @@ static void change_slots(void)
         pthread_join(threads[i], NULL);
 }
 
+/* ---- programs with random headers ------------------------------------------------------------------------------------------------ */
+
+static char program[64 << 10]; /* the beginning of this one */
+static ssize_t program_size;
+
+/** A program header or two, or the file's header, are not what they were; or the file is short. */
+static void random_program(void)
+{
+    static const unsigned char interesting[] = {0, 1, 0x7f, 0x80, 0xff, 0x10, 0x40, 0xfe};
+    char *arguments[] = {(char *)"program", NULL};
+    int fd = memfd_create("program", 0), changes = 1 + (int)(random_word() % 6);
+    for (int i = 0; i < changes; i++) {
+        size_t at = random_word() % (random_word() & 1 ? 64 : 64 + 10 * 56);
+        program[at] = (char)(random_word() & 1 ? random_word() : interesting[random_word() % sizeof interesting]);
+    }
+    if (write(fd, program, random_word() % 8 ? (size_t)program_size : random_word() % (size_t)program_size) < 0)
+        _exit(73);
+    alarm(2);
+    execveat(fd, "", arguments, arguments + 1, 0x1000 /* AT_EMPTY_PATH */);
+}
+
+/* ---- memory that a program should leave alone ----------------------------------------------------------------------------------- */
+
+static void *overflow_stack(void *deep)
+{
+    volatile char block[2000];
+    block[0] = 1;
+    if ((uintptr_t)deep == UINTPTR_MAX)
+        return NULL;
+    return overflow_stack((char *)deep + 1) ? (void *)(uintptr_t)block[0] : deep;
+}
+
+static void touch_what_is_not_ours(void)
+{
+    static char stack[65536];
+    uint64_t r, guess;
+    pthread_t thread;
+    catch_faults(quit);
+    for (int i = 0; i < 50; i++) {
+        r = random_word();
+        guess = ((r >> 5 & 0x7f) << 40 | (random_word() & 0xfffffff000)) & 0x7ffffffff000;
+        size_t size = PAGE << (r >> 12) % 20;
+        switch (r % 10) {
+        case 0: munmap((void *)guess, size); break;
+        case 1: mprotect((void *)guess, size, PROT_NONE); break;
+        case 2: mremap((void *)guess, size, size * 2, MREMAP_MAYMOVE); break;
+        case 3: madvise((void *)guess, size, MADV_DONTNEED); break;
+        case 4:
+            mmap((void *)guess, size, PROT_READ | PROT_EXEC, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_FIXED, -1, 0);
+            break;
+        case 5: syscall(214 /* brk */, guess >> (r >> 20) % 40); break;
+        case 6: syscall(214, syscall(214, 0) + (long)(r >> 20 & 0xffff) - 0x8000); break;
+        case 7: syscall(167 /* prctl */, 35 /* PR_SET_MM */, r >> 20 & 15, guess, 0, 0); break;
+        case 8: {
+            /* A signal on a stack that is not there. */
+            stack_t alternate = {.ss_sp = r & 1024 ? stack : (void *)guess, .ss_size = sizeof stack};
+            sigaltstack(&alternate, NULL);
+            if (i > 40)
+                raise(SIGALRM);
+            break;
+        }
+        default:
+            if (i > 45 && pthread_create(&thread, NULL, overflow_stack, NULL) == 0)
+                pthread_join(thread, NULL);
+            else if (i > 45)
+                overflow_stack(NULL);
+        }
+    }
+}
+
 int main(int argc, char **argv)
 {
     uint64_t first = argc > 1 ? strtoull(argv[1], NULL, 0) : 1;
@@ -321,6 +392,17 @@ int main(int argc, char **argv)
         random_word();
         if (!child_is_harmless(random_calls, 3))
             printf("seed %llu, caller %d\n", (unsigned long long)first, i), check_failures++;
+    }
+    int self = open("/proc/self/exe", O_RDONLY);
+    program_size = read(self, program, sizeof program);
+    close(self);
+    for (int i = 0; i < callers; i++) {
+        seed = (first << 32) + (uint64_t)i * 2 + 0x20000001;
+        random_word();
+        if (program_size > 4096 && !child_is_harmless(random_program, 4))
+            printf("seed %llu, program %d\n", (unsigned long long)first, i), check_failures++;
+        if (!child_is_harmless(touch_what_is_not_ours, 3))
+            printf("seed %llu, toucher %d\n", (unsigned long long)first, i), check_failures++;
     }
     seed = first;
     if (run_seconds && !child_is_harmless(change_slots, run_seconds + 10))

@@ -8,8 +8,10 @@
 #include <pthread.h>
 #include <signal.h>
 #include <stddef.h>
+#include <sys/ioctl.h>
 #include <sys/prctl.h>
 #include <sys/ptrace.h>
+#include <sys/socket.h>
 #include <sys/syscall.h>
 #include <sys/user.h>
 #include <sys/uio.h>
@@ -22,6 +24,9 @@
 #define LOAD(offset) BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offset)
 #define RETURN(value) BPF_STMT(BPF_RET | BPF_K, value)
 #define LENGTH(list) (sizeof(list) / sizeof(list[0]))
+#ifndef SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV
+#define SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV (1u << 5)
+#endif
 
 static long seccomp(unsigned operation, unsigned flags, void *argument)
 {
@@ -363,6 +368,142 @@ static void traced(void)
     CHECK_EQ(status, 44 << 8);
 }
 
+/* ---- notifications ---------------------------------------------------------------------------------------------------------- */
+
+extern const char after_call[];
+/** getppid with an argument that it does not have. */
+__attribute__((noinline)) static long call_with(long argument)
+{
+    register long x8 __asm__("x8") = SYS_getppid, x0 __asm__("x0") = argument;
+    __asm__ volatile("svc #0\n.globl after_call\nafter_call:" : "+r"(x0) : "r"(x8) : "memory");
+    return x0;
+}
+
+static void pass_descriptor(int socket, int *fd, int receive)
+{
+    char byte = 'd';
+    struct iovec part = {&byte, 1};
+    union {
+        struct cmsghdr header;
+        char bytes[CMSG_SPACE(sizeof(int))];
+    } control = {.header = {CMSG_LEN(sizeof(int)), SOL_SOCKET, SCM_RIGHTS}};
+    struct msghdr message = {.msg_iov = &part, .msg_iovlen = 1, .msg_control = &control, .msg_controllen = sizeof(control)};
+    if (receive) {
+        CHECK(recvmsg(socket, &message, MSG_CMSG_CLOEXEC) == 1);
+        memcpy(fd, CMSG_DATA(&control.header), sizeof(*fd));
+    } else {
+        memcpy(CMSG_DATA(&control.header), fd, sizeof(*fd));
+        CHECK(sendmsg(socket, &message, 0) == 1);
+    }
+}
+
+static volatile int interruptions;
+static void count_signal(int sig) { interruptions += sig == SIGUSR1; }
+
+/** The one whose calls are told of. */
+static int notifier(int socket)
+{
+    prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
+    CHECK(filter_one(SYS_getppid, SECCOMP_RET_USER_NOTIF, SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV) == -1 && errno == EINVAL);
+    CHECK(filter_one(SYS_getppid, SECCOMP_RET_USER_NOTIF,
+                     SECCOMP_FILTER_FLAG_TSYNC | SECCOMP_FILTER_FLAG_NEW_LISTENER) == -1 && errno == EINVAL);
+    int listener = (int)filter_one(SYS_getppid, SECCOMP_RET_USER_NOTIF, SECCOMP_FILTER_FLAG_NEW_LISTENER);
+    CHECK(listener >= 0 && fcntl(listener, F_GETFD) == FD_CLOEXEC);
+    CHECK(filter_one(SYS_getsid, SECCOMP_RET_USER_NOTIF, SECCOMP_FILTER_FLAG_NEW_LISTENER) == -1 && errno == EBUSY);
+    pass_descriptor(socket, &listener, 0);
+    close(listener);
+    CHECK_EQ(call_with(1), 4242);
+    CHECK_EQ(call_with(2), -EPERM);
+    CHECK(call_with(3) == call_with(30) && call_with(30) > 0);
+    long fd = call_with(4);
+    char text[8] = "";
+    CHECK(fd > 2 && read((int)fd, text, 4) == 4 && strcmp(text, "gift") == 0);
+    struct sigaction action = {.sa_handler = count_signal};
+    sigaction(SIGUSR1, &action, NULL);
+    CHECK_EQ(call_with(5), -EINTR);
+    CHECK_EQ(interruptions, 1);
+    fflush(stdout);
+    if (fork() == 0) {
+        execl("/proc/self/exe", "seccomp", "notifies", NULL);
+        _exit(2);
+    }
+    int status;
+    CHECK(wait(&status) > 0 && status == 21 << 8);
+    char byte;
+    CHECK(write(socket, "x", 1) == 1 && read(socket, &byte, 1) == 1);
+    CHECK_EQ(call_with(7), -ENOSYS); /* nobody listens any more */
+    return check_failures != 0;
+}
+
+static void notifications(void)
+{
+    struct seccomp_notif_sizes sizes = {0};
+    CHECK(seccomp(SECCOMP_GET_NOTIF_SIZES, 0, &sizes) == 0);
+    CHECK(sizes.seccomp_notif == 80 && sizes.seccomp_notif_resp == 24 && sizes.seccomp_data == 64);
+    unsigned action = SECCOMP_RET_USER_NOTIF;
+    CHECK(seccomp(SECCOMP_GET_ACTION_AVAIL, 0, &action) == 0);
+    int sockets[2], gift[2], listener = -1, status;
+    CHECK(socketpair(AF_UNIX, SOCK_STREAM, 0, sockets) == 0 && pipe(gift) == 0 && write(gift[1], "gift", 4) == 4);
+    fflush(stdout);
+    pid_t child = fork();
+    if (child == 0) {
+        close(gift[0]);
+        _exit(notifier(sockets[1]));
+    }
+    pass_descriptor(sockets[0], &listener, 1);
+    for (int step = 1; step <= 8; step++) {
+        struct seccomp_notif call = {0};
+        struct seccomp_notif_resp answer = {0};
+        if (step == 3) /* what is to be filled in must be empty */
+            CHECK(ioctl(listener, SECCOMP_IOCTL_NOTIF_RECV, &(struct seccomp_notif){.pid = 1}) == -1 && errno == EINVAL);
+        CHECK(ioctl(listener, SECCOMP_IOCTL_NOTIF_RECV, &call) == 0);
+        CHECK(call.data.nr == SYS_getppid && call.data.arch == AUDIT_ARCH_AARCH64);
+        CHECK(step == 8 ? call.pid != (unsigned)child : call.pid == (unsigned)child);
+        if (step < 8)
+            CHECK(call.data.instruction_pointer == (uintptr_t)after_call);
+        CHECK(ioctl(listener, SECCOMP_IOCTL_NOTIF_ID_VALID, &call.id) == 0);
+        answer.id = call.id;
+        switch (call.data.args[0]) {
+        case 1:
+            CHECK_EQ(step, 1);
+            answer.val = 4242;
+            break;
+        case 2:
+            answer.error = -EPERM;
+            break;
+        case 3:
+        case 30:
+            answer.flags = SECCOMP_USER_NOTIF_FLAG_CONTINUE;
+            answer.val = 5;
+            CHECK(ioctl(listener, SECCOMP_IOCTL_NOTIF_SEND, &answer) == -1 && errno == EINVAL);
+            answer.val = 0;
+            break;
+        case 4: {
+            struct seccomp_notif_addfd add = {.id = call.id, .srcfd = (unsigned)gift[0], .newfd_flags = O_CLOEXEC};
+            answer.val = ioctl(listener, SECCOMP_IOCTL_NOTIF_ADDFD, &add);
+            CHECK(answer.val > 2);
+            break;
+        }
+        case 5:
+            kill(child, SIGUSR1);
+            usleep(20000);
+            CHECK(ioctl(listener, SECCOMP_IOCTL_NOTIF_SEND, &answer) == -1 && errno == ENOENT);
+            continue;
+        default:
+            CHECK_EQ(call.data.args[0], 6);
+            answer.val = 21;
+        }
+        CHECK(ioctl(listener, SECCOMP_IOCTL_NOTIF_SEND, &answer) == 0);
+    }
+    char byte;
+    CHECK(read(sockets[0], &byte, 1) == 1);
+    close(listener);
+    CHECK(write(sockets[0], "y", 1) == 1);
+    CHECK(waitpid(child, &status, 0) == child && status == 0);
+    close(gift[0]);
+    close(gift[1]);
+}
+
 /** Without privilege, and without having given up to get new ones, there are no filters. */
 static void privilege(void)
 {
@@ -385,6 +526,8 @@ int main(int argc, char **argv)
 {
     if (argc == 3 && strcmp(argv[1], "after exec") == 0)
         return after_exec(atoi(argv[2]));
+    if (argc == 2 && strcmp(argv[1], "notifies") == 0)
+        return (int)call_with(6);
     CHECK_EQ(prctl(PR_GET_SECCOMP), SECCOMP_MODE_DISABLED);
     CHECK_EQ(in_child(errors), 0);
     CHECK_EQ(in_child(programs) & 0x7f, SIGSYS);
@@ -397,6 +540,7 @@ int main(int argc, char **argv)
     CHECK_EQ(in_child(threads), 0);
     CHECK_EQ(in_child(inherited), 0);
     traced();
+    notifications();
     privilege();
     CHECK_EQ(prctl(PR_GET_SECCOMP), SECCOMP_MODE_DISABLED);
     return check_result();

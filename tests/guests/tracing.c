@@ -2,6 +2,7 @@
 /* ptrace: what strace and gdb do. System calls seen and changed, signals, single steps, breakpoints, children, attachment. */
 #include <elf.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <signal.h>
 #include <asm/hwcap.h>
 #include <sys/auxv.h>
@@ -175,9 +176,22 @@ static void call_function(void)
     }
 }
 
-static void breakpoints_and_steps(void)
+/** By ptrace, or through the file that is the memory. */
+static void write_code(pid_t child, int memory, unsigned long at, long word)
+{
+    if (memory < 0)
+        CHECK(ptrace(PTRACE_POKETEXT, child, at, word) == 0);
+    else
+        CHECK(pwrite(memory, &word, 4, (off_t)at) == 4);
+}
+
+static void breakpoints_and_steps(int by_file)
 {
     pid_t child = start(call_function);
+    char path[64];
+    snprintf(path, sizeof path, "/proc/%d/task/%d/mem", child, child);
+    int memory = by_file ? open(path, O_RDWR | O_CLOEXEC) : -1;
+    CHECK(!by_file || memory >= 0);
     unsigned long at = (unsigned long)traced_function;
     errno = 0;
     long old = ptrace(PTRACE_PEEKTEXT, child, at, 0);
@@ -185,14 +199,14 @@ static void breakpoints_and_steps(void)
     CHECK(ptrace(PTRACE_PEEKDATA, child, &variable, 0) == 5);
     CHECK(ptrace(PTRACE_POKEDATA, child, &variable, 77) == 0);
     for (int i = 0; i < 3; i++) {
-        CHECK(ptrace(PTRACE_POKETEXT, child, at, (old & ~0xffffffffl) | 0xd4200000) == 0);
+        write_code(child, memory, at, (old & ~0xffffffffl) | 0xd4200000);
         CHECK(ptrace(PTRACE_CONT, child, 0, 0) == 0);
         int status = next_stop(child);
         CHECK(WIFSTOPPED(status) && WSTOPSIG(status) == SIGTRAP);
         struct user_regs_struct regs = registers(child);
         CHECK_EQ(regs.pc, at);
         CHECK_EQ(regs.regs[0], i);
-        CHECK(ptrace(PTRACE_POKETEXT, child, at, old) == 0);
+        write_code(child, memory, at, old);
         for (int n = 1; n < 3; n++) {
             CHECK(ptrace(PTRACE_SINGLESTEP, child, 0, 0) == 0);
             status = next_stop(child);
@@ -201,6 +215,91 @@ static void breakpoints_and_steps(void)
             CHECK(regs.pc > at && regs.pc <= at + 4 * (unsigned)n);
         }
     }
+    CHECK(ptrace(PTRACE_CONT, child, 0, 0) == 0);
+    int status = next_stop(child);
+    CHECK(WIFEXITED(status) && WEXITSTATUS(status) == 42);
+    if (by_file)
+        close(memory);
+}
+
+/* ---- hardware breakpoints and watchpoints ------------------------------------------------------------------------------------------ */
+
+static struct {
+    int before, watched, after;
+} volatile cell __attribute__((aligned(8)));
+
+static void touch(void)
+{
+    cell.before = 1;
+    cell.after = 2;
+    for (int i = 0; i < 3; i++)
+        cell.watched = 10 + i;
+    cell.after = cell.watched;
+    if (traced_function(4) != 4 * 3 + variable)
+        _exit(1);
+}
+
+static long set_slot(pid_t child, int kind, unsigned slot, const volatile void *address, unsigned control)
+{
+    struct {
+        unsigned info, pad;
+        struct {
+            unsigned long address;
+            unsigned control, pad;
+        } slots[16];
+    } debug;
+    struct iovec place = {&debug, sizeof debug};
+    CHECK(ptrace(PTRACE_GETREGSET, child, kind, &place) == 0);
+    CHECK((debug.info & 0xff) >= 1 && slot <= (debug.info & 0xff) && debug.info >> 8 == 6);
+    debug.slots[slot].address = (unsigned long)address;
+    debug.slots[slot].control = control;
+    place.iov_len = 8 + (slot + 1) * 16;
+    return ptrace(PTRACE_SETREGSET, child, kind, &place);
+}
+
+static siginfo_t continue_to_trap(pid_t child)
+{
+    siginfo_t info = {0};
+    CHECK(ptrace(PTRACE_CONT, child, 0, 0) == 0);
+    int status = next_stop(child);
+    CHECK(WIFSTOPPED(status) && WSTOPSIG(status) == SIGTRAP);
+    CHECK(ptrace(PTRACE_GETSIGINFO, child, 0, &info) == 0);
+    CHECK_EQ(info.si_code, 4); /* TRAP_HWBKPT */
+    return info;
+}
+
+/** The access has not happened yet when it stops; it does when it is stepped over without the watchpoint. */
+static void step_over(pid_t child, int kind, const volatile void *address, unsigned control)
+{
+    CHECK(set_slot(child, kind, 0, address, 0) == 0);
+    CHECK(ptrace(PTRACE_SINGLESTEP, child, 0, 0) == 0);
+    int status = next_stop(child);
+    CHECK(WIFSTOPPED(status) && WSTOPSIG(status) == SIGTRAP);
+    CHECK(set_slot(child, kind, 0, address, control) == 0);
+}
+
+static void debug_registers(void)
+{
+    const unsigned enabled = 2 << 1 | 1, writes = 0xf0 << 5 | 2 << 3 | enabled, reads = 0xf0 << 5 | 1 << 3 | enabled,
+                   executes = 0xf << 5 | enabled;
+    pid_t child = start(touch);
+    CHECK(set_slot(child, NT_ARM_HW_WATCH, 0, &cell, 0x50 << 5 | 2 << 3 | enabled) == -1 && errno == EINVAL);
+    CHECK(set_slot(child, NT_ARM_HW_WATCH, 0, &cell, writes) == 0);
+    for (int i = 0; i < 3; i++) {
+        siginfo_t info = continue_to_trap(child);
+        CHECK(info.si_addr == (void *)&cell.watched);
+        CHECK_EQ((int)ptrace(PTRACE_PEEKDATA, child, &cell.watched, 0), i ? 9 + i : 0);
+        step_over(child, NT_ARM_HW_WATCH, &cell, writes);
+        CHECK_EQ((int)ptrace(PTRACE_PEEKDATA, child, &cell.watched, 0), 10 + i);
+    }
+    CHECK(set_slot(child, NT_ARM_HW_WATCH, 0, &cell, reads) == 0);
+    CHECK(continue_to_trap(child).si_addr == (void *)&cell.watched);
+    CHECK(set_slot(child, NT_ARM_HW_WATCH, 0, &cell, 0) == 0);
+    CHECK(set_slot(child, NT_ARM_HW_BREAK, 0, (void *)(unsigned long)traced_function, executes) == 0);
+    CHECK(continue_to_trap(child).si_addr == (void *)(unsigned long)traced_function);
+    CHECK_EQ(registers(child).pc, (unsigned long)traced_function);
+    CHECK_EQ(registers(child).regs[0], 4);
+    step_over(child, NT_ARM_HW_BREAK, (void *)(unsigned long)traced_function, executes);
     CHECK(ptrace(PTRACE_CONT, child, 0, 0) == 0);
     int status = next_stop(child);
     CHECK(WIFEXITED(status) && WEXITSTATUS(status) == 42);
@@ -289,7 +388,9 @@ int main(void)
     system_calls();
     signals();
     process_state();
-    breakpoints_and_steps();
+    breakpoints_and_steps(0);
+    breakpoints_and_steps(1);
+    debug_registers();
     children();
     attachment();
     return check_result();

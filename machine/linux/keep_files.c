@@ -1,0 +1,558 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "machine/linux/keep_files.h"
+
+#include <dirent.h>
+#include <elf.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <link.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/auxv.h>
+#include <sys/file.h>
+#include <sys/mman.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "machine/options.h"
+#include "translator/keep_store.h"
+#include "translator/lock.h"
+
+#define WORTH_WRITING 16u      /* records, to a file that is there */
+#define LET_GO_AFTER 4096u /* lookups: what they have touched of the files counts as the process's memory */
+#define FOLDER_MAX (UINT64_C(512) << 20)
+#define FOLDER_GOAL (UINT64_C(384) << 20)
+#define TOUCH_SECONDS (24 * 3600) /* a file's time tells when it was used, to a day */
+#define SUFFIX ".kept"
+#define NAME_SIZE 40
+
+struct keep_file {
+    struct keep_store store; /* first: the engine knows the file by it */
+    struct keep_file *next;
+    struct keep_header header;
+    bool opened; /* it has been tried */
+    char name[NAME_SIZE];
+};
+
+struct kept_mapping {
+    uint64_t start, end, offset;
+    struct keep_file *file;
+};
+
+struct keep_files {
+    struct lock lock; /* of the mappings and the list of files; nothing else is taken inside */
+    struct keep_file *files;
+    struct kept_mapping *mappings;
+    size_t nmappings, capacity, last; /* last: found */
+    unsigned lookups;
+    const struct engine *engine;
+    struct keep_header header; /* what all files of this run have in common */
+    bool check;
+    char *folder;
+    uid_t user;
+    dev_t root_device; /* of "/" at the start */
+    ino_t root_inode;
+};
+
+/* ---- which dragoman it is ---------------------------------------------------------------------------------------------------- */
+
+/** The linker's build id: a hash of all that is in this program. */
+static bool take_build_id(uint8_t to[32])
+{
+    extern const ElfW(Ehdr) __ehdr_start;
+    const uint8_t *image = (const uint8_t *)&__ehdr_start;
+    const ElfW(Phdr) *headers = (const ElfW(Phdr) *)(const void *)(image + __ehdr_start.e_phoff);
+    uint64_t base = 0;
+    bool has_base = false;
+
+    for (unsigned i = 0; i < __ehdr_start.e_phnum; i++) {
+        if (headers[i].p_type == PT_LOAD && headers[i].p_offset == 0) {
+            base = headers[i].p_vaddr;
+            has_base = true;
+        }
+    }
+    for (unsigned i = 0; has_base && i < __ehdr_start.e_phnum; i++) {
+        if (headers[i].p_type != PT_NOTE)
+            continue;
+        const uint8_t *at = image + (headers[i].p_vaddr - base), *end = at + headers[i].p_memsz;
+        while (at + sizeof(ElfW(Nhdr)) <= end) {
+            const ElfW(Nhdr) *note = (const ElfW(Nhdr) *)(const void *)at;
+            const uint8_t *name = at + sizeof *note, *id = name + ((note->n_namesz + 3) & ~3u);
+            at = id + ((note->n_descsz + 3) & ~3u);
+            if (at > end || note->n_type != NT_GNU_BUILD_ID || note->n_namesz != 4 || memcmp(name, "GNU", 4) != 0)
+                continue;
+            memcpy(to, id, note->n_descsz < 32 ? note->n_descsz : 32);
+            return true;
+        }
+    }
+    return false;
+}
+
+static bool take_own_file(uint8_t to[32])
+{
+    struct stat self;
+    if (stat("/proc/self/exe", &self) < 0)
+        return false;
+    const uint64_t words[4] = {self.st_dev, self.st_ino, (uint64_t)self.st_size,
+                               (uint64_t)self.st_mtim.tv_sec * 1000000000u + (uint64_t)self.st_mtim.tv_nsec};
+    memcpy(to, words, 32);
+    return true;
+}
+
+/* ---- making ------------------------------------------------------------------------------------------------------------------ */
+
+static bool is_root_the_same(const struct keep_files *k)
+{
+    struct stat root;
+    return stat("/", &root) == 0 && root.st_dev == k->root_device && root.st_ino == k->root_inode;
+}
+
+static bool may_use_files(void)
+{
+    return getuid() == geteuid() && getgid() == getegid() && !getauxval(AT_SECURE);
+}
+
+struct keep_files *keep_files_new(const struct options *options)
+{
+    struct stat root;
+    if (options->keep == KEEP_OFF || !options->keep_folder || !may_use_files() || stat("/", &root) < 0)
+        return NULL;
+    struct keep_files *k = calloc(1, sizeof *k);
+    if (!k)
+        return NULL;
+    memcpy(k->header.magic, KEEP_MAGIC, sizeof k->header.magic);
+    if (!take_build_id(k->header.build) && !take_own_file(k->header.build)) {
+        free(k);
+        return NULL;
+    }
+    k->header.settings = (options->cpu.features * UINT64_C(0x9e3779b97f4a7c15)) ^ options->cpu.midr;
+    k->check = options->keep == KEEP_CHECK;
+    k->folder = options->keep_folder;
+    k->user = geteuid();
+    k->root_device = root.st_dev;
+    k->root_inode = root.st_ino;
+    return k;
+}
+
+void keep_files_begin(struct keep_files *k, const struct engine *engine)
+{
+    if (!k)
+        return;
+    k->engine = engine;
+    k->header.settings = k->header.settings * UINT64_C(0xc2b2ae3d27d4eb4f) ^ engine_identity(engine);
+}
+
+/* ---- mappings ---------------------------------------------------------------------------------------------------------------- */
+
+static struct keep_file *file_for(struct keep_files *k, const struct stat *status)
+{
+    const uint64_t mtime = (uint64_t)status->st_mtim.tv_sec * 1000000000u + (uint64_t)status->st_mtim.tv_nsec;
+    const uint64_t ctime = (uint64_t)status->st_ctim.tv_sec * 1000000000u + (uint64_t)status->st_ctim.tv_nsec;
+    struct keep_file *file = k->files;
+
+    while (file && !(file->header.device == status->st_dev && file->header.inode == status->st_ino &&
+                     file->header.size == (uint64_t)status->st_size && file->header.mtime == mtime && file->header.ctime == ctime))
+        file = file->next;
+    if (file)
+        return file;
+    file = calloc(1, sizeof *file);
+    if (!file)
+        return NULL;
+    file->header.device = status->st_dev;
+    file->header.inode = status->st_ino;
+    file->header.size = (uint64_t)status->st_size;
+    file->header.mtime = mtime;
+    file->header.ctime = ctime;
+    file->next = k->files;
+    k->files = file;
+    return file;
+}
+
+static void forget_mappings(struct keep_files *k, uint64_t start, uint64_t end)
+{
+    size_t kept = 0;
+    for (size_t i = 0; i < k->nmappings; i++) {
+        struct kept_mapping m = k->mappings[i];
+        if (m.start < end && start < m.end) {
+            /* What is left of it on one side; of both, the larger is not worth the trouble. */
+            if (m.start < start) {
+                m.end = start;
+            } else if (m.end > end) {
+                m.offset += end - m.start;
+                m.start = end;
+            } else {
+                continue;
+            }
+        }
+        k->mappings[kept++] = m;
+    }
+    k->nmappings = kept;
+    k->last = 0;
+}
+
+void keep_files_mapped(struct keep_files *k, uint64_t start, uint64_t end, int fd, uint64_t offset)
+{
+    struct stat status;
+    if (!k || fstat(fd, &status) < 0 || !S_ISREG(status.st_mode))
+        return;
+    lock_take(&k->lock);
+    forget_mappings(k, start, end);
+    if (k->nmappings == k->capacity) {
+        size_t capacity = k->capacity ? k->capacity * 2 : 16;
+        struct kept_mapping *mappings = realloc(k->mappings, capacity * sizeof *mappings);
+        if (mappings) {
+            k->mappings = mappings;
+            k->capacity = capacity;
+        }
+    }
+    struct keep_file *file = k->nmappings < k->capacity ? file_for(k, &status) : NULL;
+    if (file)
+        k->mappings[k->nmappings++] = (struct kept_mapping){start, end, offset, file};
+    lock_release(&k->lock);
+}
+
+void keep_files_unmapped(struct keep_files *k, uint64_t start, uint64_t end)
+{
+    if (!k || !k->nmappings)
+        return;
+    lock_take(&k->lock);
+    forget_mappings(k, start, end);
+    lock_release(&k->lock);
+}
+
+/* ---- reading ----------------------------------------------------------------------------------------------------------------- */
+
+/** Whether what is open is a file of ours, which nobody else can have written. */
+static bool is_ours(const struct keep_files *k, int fd, struct stat *status)
+{
+    return fstat(fd, status) == 0 && S_ISREG(status->st_mode) && status->st_uid == k->user && !(status->st_mode & 022) &&
+           status->st_size >= (off_t)sizeof(struct keep_header) && status->st_size <= (off_t)KEEP_FILE_MAX * 2;
+}
+
+static bool is_folder_ours(const struct keep_files *k)
+{
+    struct stat status;
+    return lstat(k->folder, &status) == 0 && S_ISDIR(status.st_mode) && status.st_uid == k->user && !(status.st_mode & 022);
+}
+
+static bool path_of(const struct keep_files *k, const char *name, char path[PATH_MAX])
+{
+    return snprintf(path, PATH_MAX, "%s/%s", k->folder, name) < PATH_MAX;
+}
+
+static uint64_t hash_header(const struct keep_header *header, uint64_t seed)
+{
+    const size_t size = offsetof(struct keep_header, nslots);
+    uint64_t words[offsetof(struct keep_header, nslots) / 8], hash = seed;
+    memcpy(words, header, size);
+    for (size_t i = 0; i < size / 8; i++) {
+        hash = (hash ^ words[i]) * UINT64_C(0x9e3779b97f4a7c15);
+        hash ^= hash >> 32;
+    }
+    return hash;
+}
+
+/** Maps what the file holds, if anything. */
+static void file_open(struct keep_files *k, struct keep_file *file)
+{
+    char path[PATH_MAX];
+    struct stat status;
+
+    file->opened = true;
+    memcpy(file->header.magic, k->header.magic, sizeof file->header.magic);
+    memcpy(file->header.build, k->header.build, sizeof file->header.build);
+    file->header.settings = k->header.settings;
+    snprintf(file->name, sizeof file->name, "%016llx%016llx" SUFFIX, (unsigned long long)hash_header(&file->header, 1),
+             (unsigned long long)hash_header(&file->header, 2));
+    if (!path_of(k, file->name, path) || !may_use_files() || geteuid() != k->user)
+        return;
+    int fd = open(path, O_RDONLY | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
+    if (fd < 0)
+        return;
+    if (is_ours(k, fd, &status) && is_folder_ours(k)) {
+        size_t size = (size_t)status.st_size;
+        uint8_t *bytes = mmap(NULL, size, PROT_READ, MAP_SHARED, fd, 0);
+        if (bytes != MAP_FAILED && keep_bytes_good(bytes, size, &file->header)) {
+            file->store.bytes = bytes;
+            file->store.size = size;
+            if (time(NULL) - status.st_mtim.tv_sec > TOUCH_SECONDS)
+                futimens(fd, NULL);
+        } else if (bytes != MAP_FAILED) {
+            munmap(bytes, size);
+        }
+    }
+    close(fd);
+}
+
+static void let_go(const struct keep_file *file)
+{
+    if (file->store.bytes)
+        madvise((void *)(uintptr_t)file->store.bytes, file->store.size, MADV_DONTNEED);
+}
+
+static struct keep_store *find(void *opaque, uint64_t pc, struct keep_extent *extent)
+{
+    struct keep_files *k = opaque;
+    struct keep_file *file = NULL;
+
+    if (!k->engine)
+        return NULL;
+    lock_take(&k->lock);
+    size_t i = k->last;
+    if (i >= k->nmappings || pc < k->mappings[i].start || pc >= k->mappings[i].end) {
+        for (i = 0; i < k->nmappings && (pc < k->mappings[i].start || pc >= k->mappings[i].end); i++)
+            continue;
+    }
+    if (i < k->nmappings) {
+        k->last = i;
+        file = k->mappings[i].file;
+        *extent = (struct keep_extent){k->mappings[i].start, k->mappings[i].end, k->mappings[i].offset};
+        if (!file->opened)
+            file_open(k, file);
+    }
+    if (++k->lookups % LET_GO_AFTER == 0) {
+        for (const struct keep_file *each = k->files; each; each = each->next)
+            let_go(each);
+    }
+    lock_release(&k->lock);
+    return file ? &file->store : NULL;
+}
+
+/* ---- writing ----------------------------------------------------------------------------------------------------------------- */
+
+static bool write_at(int fd, const void *bytes, size_t size, uint64_t at)
+{
+    const uint8_t *p = bytes;
+    while (size > 0) {
+        ssize_t n = pwrite(fd, p, size, (off_t)at);
+        if (n < 0 && errno == EINTR)
+            continue;
+        if (n <= 0)
+            return false;
+        p += n;
+        at += (uint64_t)n;
+        size -= (size_t)n;
+    }
+    return true;
+}
+
+struct folder_entry {
+    char name[NAME_SIZE];
+    struct timespec used;
+    uint64_t size;
+};
+
+static int by_age(const void *a, const void *b)
+{
+    const struct folder_entry *x = a, *y = b;
+    if (x->used.tv_sec != y->used.tv_sec)
+        return x->used.tv_sec < y->used.tv_sec ? -1 : 1;
+    return (x->used.tv_nsec > y->used.tv_nsec) - (x->used.tv_nsec < y->used.tv_nsec);
+}
+
+/** Removes what was not used for longest, and what writers that were killed have left, when the folder has grown too large. */
+static void folder_trim(const struct keep_files *k)
+{
+    DIR *folder = opendir(k->folder);
+    struct folder_entry *entries = NULL;
+    size_t n = 0, capacity = 0;
+    uint64_t total = 0;
+
+    if (!folder)
+        return;
+    for (struct dirent *entry; (entry = readdir(folder)) != NULL;) {
+        struct stat status;
+        if (strlen(entry->d_name) >= NAME_SIZE || !strstr(entry->d_name, SUFFIX) ||
+            fstatat(dirfd(folder), entry->d_name, &status, AT_SYMLINK_NOFOLLOW) < 0 || !S_ISREG(status.st_mode))
+            continue;
+        if (n == capacity) {
+            capacity = capacity ? capacity * 2 : 256;
+            struct folder_entry *more = realloc(entries, capacity * sizeof *entries);
+            if (!more)
+                break;
+            entries = more;
+        }
+        strcpy(entries[n].name, entry->d_name);
+        entries[n].used = status.st_mtim;
+        entries[n].size = (uint64_t)status.st_blocks * 512;
+        total += entries[n++].size;
+    }
+    if (total > FOLDER_MAX) {
+        qsort(entries, n, sizeof *entries, by_age);
+        for (size_t i = 0; i < n && total > FOLDER_GOAL; i++) {
+            if (unlinkat(dirfd(folder), entries[i].name, 0) == 0)
+                total -= entries[i].size;
+        }
+    }
+    free(entries);
+    closedir(folder);
+}
+
+/** Creates the folder, and what it is in if that is the user's usual place. */
+static bool make_folder(const struct keep_files *k)
+{
+    if (mkdir(k->folder, 0700) < 0 && errno == ENOENT) {
+        char *parent = strdup(k->folder), *slash = parent ? strrchr(parent, '/') : NULL;
+        if (slash && slash != parent) {
+            *slash = 0;
+            mkdir(parent, 0700);
+            mkdir(k->folder, 0700);
+        }
+        free(parent);
+    }
+    return is_folder_ours(k);
+}
+
+/** Puts a whole new file in the place of what is there. */
+static void file_replace(const struct keep_files *k, const struct keep_file *file, const uint8_t *bytes, size_t size)
+{
+    char path[PATH_MAX], made[PATH_MAX];
+    if (!path_of(k, file->name, path) || snprintf(made, sizeof made, "%s.%d", path, (int)getpid()) >= (int)sizeof made)
+        return;
+    int fd = open(made, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
+    if (fd < 0) {
+        unlink(made); /* of a process that had this number and was killed */
+        return;
+    }
+    bool good = write_at(fd, bytes, size, 0);
+    close(fd);
+    if (!good || rename(made, path) < 0)
+        unlink(made);
+    folder_trim(k);
+}
+
+/** Appends to the file, which is locked, or replaces it. */
+static void file_add(const struct keep_files *k, const struct keep_file *file, int fd, size_t size)
+{
+    uint8_t *bytes = mmap(NULL, size, PROT_READ, MAP_SHARED, fd, 0), *whole = NULL;
+    size_t whole_size = 0;
+    struct keep_addition addition;
+
+    if (bytes == MAP_FAILED)
+        return;
+    bool good = keep_bytes_good(bytes, size, &file->header);
+    enum keep_fit fit = good ? keep_store_fit(&file->store, bytes, size, &addition) : KEEP_TOO_FULL;
+    if (fit == KEEP_FITS) {
+        const size_t slots = sizeof(struct keep_header), each = sizeof(struct keep_slot);
+        if (write_at(fd, addition.records, addition.records_size, addition.append_at) &&
+            write_at(fd, addition.slots + addition.first, (addition.last - addition.first) * each, slots + addition.first * each))
+            write_at(fd, &addition.nrecords, sizeof addition.nrecords, offsetof(struct keep_header, records));
+        keep_addition_free(&addition);
+    } else if (fit == KEEP_TOO_FULL) {
+        whole = keep_store_rebuild(&file->store, good ? bytes : NULL, size, &file->header, &whole_size);
+    }
+    munmap(bytes, size);
+    if (whole)
+        file_replace(k, file, whole, whole_size);
+    free(whole);
+}
+
+/** Another process may replace the file while we wait for it: then once more. */
+static int open_locked(const struct keep_files *k, const char *path, struct stat *status)
+{
+    for (unsigned tries = 0; tries < 3; tries++) {
+        struct stat now;
+        int fd = open(path, O_RDWR | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
+        if (fd < 0)
+            return -errno;
+        for (unsigned waits = 0; flock(fd, LOCK_EX | LOCK_NB) < 0; waits++) {
+            const struct timespec pause = {.tv_nsec = 1000000};
+            if (waits == 20) {
+                close(fd);
+                return -EAGAIN;
+            }
+            nanosleep(&pause, NULL);
+        }
+        if (!is_ours(k, fd, status)) {
+            close(fd);
+            return -EACCES;
+        }
+        if (lstat(path, &now) == 0 && now.st_dev == status->st_dev && now.st_ino == status->st_ino)
+            return fd;
+        close(fd);
+    }
+    return -EAGAIN;
+}
+
+static void file_write(const struct keep_files *k, struct keep_file *file)
+{
+    char path[PATH_MAX];
+    struct stat status;
+    struct rlimit limit;
+
+    if (!path_of(k, file->name, path) || getrlimit(RLIMIT_FSIZE, &limit) < 0 || limit.rlim_cur < KEEP_FILE_MAX * UINT64_C(2))
+        return; /* the limit is the guest's business, and exceeding it a signal */
+    if (!is_folder_ours(k) && (errno != ENOENT || !make_folder(k)))
+        return;
+    int fd = open_locked(k, path, &status);
+    if (fd >= 0) {
+        file_add(k, file, fd, (size_t)status.st_size);
+        close(fd);
+    } else if (fd == -ENOENT) {
+        size_t size;
+        uint8_t *whole = keep_store_rebuild(&file->store, NULL, 0, &file->header, &size);
+        if (whole)
+            file_replace(k, file, whole, size);
+        free(whole);
+    }
+}
+
+/** Whether what there is to write, in all and of one file, is worth opening it. */
+static bool worth_writing(const struct keep_file *file)
+{
+    return file->store.npending >= WORTH_WRITING || (file->store.npending && !file->store.bytes);
+}
+
+static void write_file(struct keep_files *k, struct keep_file *file)
+{
+    let_go(file);
+    if (worth_writing(file) && may_use_files() && geteuid() == k->user && is_root_the_same(k))
+        file_write(k, file);
+    keep_store_forget_pending(&file->store);
+}
+
+/** engine_keep.full */
+static void write_store(void *opaque, struct keep_store *store)
+{
+    write_file(opaque, (struct keep_file *)(void *)store);
+}
+
+struct engine_keep keep_files_engine(struct keep_files *k)
+{
+    if (!k)
+        return (struct engine_keep){.find = NULL};
+    return (struct engine_keep){.find = find, .full = write_store, .opaque = k, .check = k->check};
+}
+
+void keep_files_write(struct keep_files *k)
+{
+    if (!k || !k->engine)
+        return;
+    int error = errno;
+    engine_begin_change((struct engine *)(uintptr_t)k->engine);
+    for (struct keep_file *file = k->files; file; file = file->next) {
+        if (file->store.npending)
+            write_file(k, file);
+    }
+    engine_end_change((struct engine *)(uintptr_t)k->engine, 0, 0);
+    errno = error;
+}
+
+void keep_files_forked(struct keep_files *k)
+{
+    for (struct keep_file *file = k ? k->files : NULL; file; file = file->next)
+        keep_store_forget_pending(&file->store);
+}
+
+void keep_files_owner_stopped(struct keep_files *k)
+{
+    if (!k)
+        return;
+    if (lock_is_mine(&k->lock))
+        lock_release(&k->lock);
+    lock_wake(&k->lock);
+}
