@@ -3,7 +3,7 @@
 """Runs the tests, two at a time, a line for each, and closes with `N passed, N failed`. Called by tests/run.
 
 Kinds: unit (cmocka programs of the build folder, a line a case), guest (tests/guests/, cross-compiled at several
-levels), bad (wrong input, dying guests), tool (-g, -perfmap, -jitdump, core files, dragoman-binfmt), program (tests/programs/),
+levels), bad (wrong input, dying guests), tool (-g, -perfmap, -jitdump, core files, kept translations, dragoman-binfmt), program (tests/programs/),
 random (a minute of random instructions and the operands of TestFloat against QEMU, the decode table against
 binutils).
 """

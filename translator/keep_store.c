@@ -257,7 +257,7 @@ uint8_t *keep_store_rebuild(const struct keep_store *store, const uint8_t *bytes
         }
     }
     struct rebuild r = {.nslots = MIN_SLOTS};
-    while (records > r.nslots / 4)
+    while (records > r.nslots / 8) /* more are to come, and each time that there are too many costs a copy of all */
         r.nslots *= 2;
     r.used = SLOTS_AT + r.nslots * sizeof(struct keep_slot);
     if (total > KEEP_FILE_MAX || r.used + total > KEEP_FILE_MAX || !(r.bytes = calloc(1, r.used + total)))

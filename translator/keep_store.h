@@ -74,10 +74,7 @@ void keep_store_forget_pending(struct keep_store *store);
 /** Whether `size` bytes are a store's file for which `expected` (nslots and records apart) is the beginning. */
 bool keep_bytes_good(const uint8_t *bytes, size_t size, const struct keep_header *expected);
 
-/**
- * For who writes, with the file's contents at hand: which of the pending records it does not have, `places` in the file telling
- * where each comes, IR is not touched. Returns false if the table is too full: keep_store_rebuild() is to follow.
- */
+/** For who writes, with the file's contents at hand: what is to be written for those pending records that it does not have. */
 struct keep_addition {
     uint8_t *records;        /* to be appended at `append_at` */
     size_t records_size;
@@ -86,6 +83,7 @@ struct keep_addition {
     uint32_t first, last;    /* … in [first, last) */
     uint32_t nrecords;       /* what the header's count becomes */
 };
+/** KEEP_TOO_FULL: the table is, keep_store_rebuild() is to follow. */
 enum keep_fit { KEEP_FITS, KEEP_NOTHING_NEW, KEEP_TOO_FULL, KEEP_NO_MEMORY };
 enum keep_fit keep_store_fit(const struct keep_store *store, const uint8_t *bytes, size_t size, struct keep_addition *addition);
 void keep_addition_free(struct keep_addition *addition);

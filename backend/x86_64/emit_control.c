@@ -69,7 +69,7 @@ static void emit_link_stub(struct emit *e, const struct later *l)
         x_mov_noted(&e->as, RAX, (uintptr_t)exit, CODE_NOTE_FIXED);
     else
         x_address(&e->as, RAX, exit);
-    if (e->region->hot && asm_offset(&e->as) - exit->stub_offset == 7) /* as long as what it becomes apart.c, so that both are the same */
+    if (e->region->hot && asm_offset(&e->as) - exit->stub_offset == 7) /* as long as what apart.c makes */
         asm_u8(&e->as, 0x0f), asm_u8(&e->as, 0x1f), asm_u8(&e->as, 0);
     asm_patch_to(&e->as, x_jmp(&e->as), e->backend->exit_link);
 }

@@ -444,6 +444,8 @@ static void file_add(const struct keep_files *k, const struct keep_file *file, i
         keep_addition_free(&addition);
     } else if (fit == KEEP_TOO_FULL) {
         whole = keep_store_rebuild(&file->store, good ? bytes : NULL, size, &file->header, &whole_size);
+        if (!whole && good) /* too large, or damaged so that it seems to be */
+            whole = keep_store_rebuild(&file->store, NULL, 0, &file->header, &whole_size);
     }
     munmap(bytes, size);
     if (whole)
@@ -512,13 +514,13 @@ static void write_file(struct keep_files *k, struct keep_file *file)
     let_go(file);
     if (worth_writing(file) && may_use_files() && geteuid() == k->user && is_root_the_same(k))
         file_write(k, file);
-    keep_store_forget_pending(&file->store);
 }
 
 /** engine_keep.full */
 static void write_store(void *opaque, struct keep_store *store)
 {
     write_file(opaque, (struct keep_file *)(void *)store);
+    store->pending_size = store->npending = 0; /* its memory is wanted again soon */
 }
 
 struct engine_keep keep_files_engine(struct keep_files *k)
@@ -535,8 +537,10 @@ void keep_files_write(struct keep_files *k)
     int error = errno;
     engine_begin_change((struct engine *)(uintptr_t)k->engine);
     for (struct keep_file *file = k->files; file; file = file->next) {
-        if (file->store.npending)
-            write_file(k, file);
+        if (!file->store.npending)
+            continue;
+        write_file(k, file);
+        keep_store_forget_pending(&file->store);
     }
     engine_end_change((struct engine *)(uintptr_t)k->engine, 0, 0);
     errno = error;
