@@ -3,19 +3,36 @@
 """Measures native amd64, dragoman and QEMU on the same work, interleaved, and compares medians of CPU time (user + system).
 
 QEMU is run as `-cpu cortex-a57` and as `-cpu max` in the first round; the faster of the two stands for it on that line.
-The ratio `x native` is how many times the native time was needed; `x QEMU` how many times faster than QEMU.
+dragoman's folder of kept translations is empty in the first round, and has what that left in the next ones, but for the lines "first run".
+The ratio `x native` is how many times the native time was needed; `x QEMU` how many times faster than QEMU. Lines of threads
+compare wall time, as does what is said of their scaling. The group `userland` (bench/userland) needs root and the arm64 Debian that
+tests/userland/bootstrap makes; without them it is left out, and the table says why.
 """
-import argparse, fnmatch, glob, hashlib, json, math, os, platform, statistics, subprocess, sys, time
+import argparse, fnmatch, glob, hashlib, json, math, os, platform, shutil, statistics, subprocess, sys, time
 
 here = os.path.dirname(os.path.abspath(__file__))
 
-GROUPS = {'integer': 'Integer', 'double': 'Scalar double', 'float': 'Vector float', 'vector': 'Vector integer', 'crypto': 'Cryptography', 'program': 'Programs', 'start': 'Start-up'}
+GROUPS = {'integer': 'Integer', 'double': 'Scalar double', 'float': 'Vector float', 'vector': 'Vector integer', 'crypto': 'Cryptography', 'program': 'Programs', 'start': 'Start-up',
+          'calls': 'System calls', 'signals': 'Signals', 'processes': 'Processes', 'threads': 'Threads (wall time)', 'userland': 'Debian in a chroot'}
 SOURCES = {
     'integer': ['mixed', 'pointers', 'sorting', 'hashing', 'compression', 'interpreter', 'recursion', 'indirect', 'strings'],
     'double': ['nbody', 'mandelbrot', 'spectral', 'polynomial'],
     'float': ['saxpy', 'matmul', 'stencil'],
     'vector': ['blend', 'filter', 'sums'],
 }
+# Programs that do something COUNT times: name of the line, program and kind, count.
+COUNTED = {
+    'calls': [('getppid', 'calls getppid', 500000), ('read /dev/zero', 'calls read', 400000), ('pipe', 'calls pipe', 300000),
+              ('futex wake', 'calls futex', 400000), ('clock_gettime', 'calls clock', 4000000), ('open, close', 'calls open', 100000),
+              ('stat', 'calls stat', 150000), ('mmap, munmap', 'calls mmap', 60000)],
+    'signals': [('kill', 'signals kill', 50000), ('SIGSEGV, repaired', 'signals fault', 30000), ('between threads', 'signals pingpong', 30000)],
+    'processes': [('fork, exit, wait', 'processes fork', 500), ('thread, join', 'processes thread', 5000)],
+}
+USERLAND_ROUNDS = 3 # they take minutes
+THREADED = ['compute', 'atomic', 'mutex']
+# Lines of bench/userland: whether the host's compiler can do the same.
+USERLAND = {'shell': ('100 x sh -c true', True), 'configure': ('configure', True), 'compile': ('gcc -O2 -c', True), 'build': ('package build, make -j2', True),
+            'install': ('apt-get install', False)}
 
 PYTHON = '''
 import json, re, hashlib, random
@@ -51,8 +68,10 @@ n = asorti(c, d); gsub(/ab|cd/, "<&>", s); m = split(s, p, /[<>]/); print n, len
 
 
 class Line:
-    def __init__(self, group, name, native, guest, guest_options=(), env=None, guest_env=None):
+    def __init__(self, group, name, native, guest, guest_options=(), env=None, guest_env=None, count=None, wall=False, userland=None):
         self.group, self.name, self.native, self.guest = group, name, native, guest
+        self.count, self.wall = count, wall     # how often something is done; wall time is compared, not CPU time
+        self.userland = userland                # a function from native, dragoman's or QEMU's file to the command
         self.guest_options, self.env, self.guest_env = list(guest_options), env or {}, guest_env or {}
         self.samples = {}
 
@@ -61,6 +80,7 @@ def compile_all(folder):
     os.makedirs(folder, exist_ok=True)
     host_major = subprocess.run(['gcc', '-dumpversion'], capture_output=True, text=True).stdout.strip()
     sources = [(n, '-O3' if g in ('float', 'vector') else '-O2') for g, names in SOURCES.items() for n in names]
+    sources += [(n, '-O2') for n in sorted({program.split()[0] for lines in COUNTED.values() for _, program, _ in lines} | {'threads'})]
     with open(os.path.join(folder, 'true.c'), 'w') as f:
         f.write('int main(void) { return 0; }\n')
     jobs = [(f'{here}/src/{n}.c', n, level) for n, level in sources] + [(os.path.join(folder, 'true.c'), 'true', '-O2')]
@@ -68,7 +88,7 @@ def compile_all(folder):
         for compiler, end in (('gcc', 'native'), ('aarch64-linux-gnu-gcc', 'guest')):
             output = os.path.join(folder, f'{name}-{end}')
             if not os.path.exists(output) or os.path.getmtime(output) < max(os.path.getmtime(source), os.path.getmtime(here + '/src/bench.h')):
-                subprocess.run([compiler, '-std=gnu17', level, '-ffp-contract=off', '-static', '-I', here + '/src', '-o', output, source, '-lm'], check=True)
+                subprocess.run([compiler, '-std=gnu17', level, '-ffp-contract=off', '-static', '-I', here + '/src', '-o', output, source, '-lm', '-pthread'], check=True)
     launch = os.path.join(folder, 'launch')
     if not os.path.exists(launch) or os.path.getmtime(launch) < os.path.getmtime(here + '/launch.c'):
         subprocess.run(['gcc', '-O2', '-static', '-o', launch, here + '/launch.c'], check=True)
@@ -102,9 +122,9 @@ def collect(folder, data):
     cross = subprocess.run(['aarch64-linux-gnu-gcc-12', '-print-prog-name=cc1'], capture_output=True, text=True).stdout.strip()
     cc1 = arm + '/usr/lib/gcc/aarch64-linux-gnu/12/cc1'
 
-    def program(group, name, path, args, native=None):
+    def program(group, name, path, args, native=None, guest_env=None):
         path = path if os.path.exists(f'{arm}/{path}') else 'usr/' + path
-        lines.append(Line(group, name, native or loader + [f'{amd}/{path}', *args], [f'{arm}/{path}', *args], ['-L', arm], env))
+        lines.append(Line(group, name, native or loader + [f'{amd}/{path}', *args], [f'{arm}/{path}', *args], ['-L', arm], env, guest_env))
 
     program('program', 'python3', 'usr/bin/python3.11', ['-S', '-c', PYTHON])
     program('program', 'perl', 'usr/bin/perl', ['-e', PERL])
@@ -125,27 +145,59 @@ def collect(folder, data):
     lines.append(Line('start', 'true (static)', [folder + '/true-native'], [folder + '/true-guest']))
     program('start', 'true (dynamic)', 'bin/true', [])
     program('start', 'python3 -S -c pass', 'usr/bin/python3.11', ['-S', '-c', 'pass'])
-    lines.append(Line('start', 'cc1 (one line)', [cross, '-quiet', '-fno-ident', '-o', '-', tiny], [cc1, '-quiet', '-fno-ident', '-o', '-', tiny], ['-L', arm]))
+    one_line = ['-quiet', '-fno-ident', '-o', '-', tiny]
+    lines.append(Line('start', 'cc1 (one line)', [cross, *one_line], [cc1, *one_line], ['-L', arm]))
+    first = {'DRAGOMAN_KEEP': 'off'}
+    program('start', 'python3, first run', 'usr/bin/python3.11', ['-S', '-c', 'pass'], guest_env=first)
+    lines.append(Line('start', 'cc1, first run', [cross, *one_line], [cc1, *one_line], ['-L', arm], guest_env=first))
+    for group, counted in COUNTED.items():
+        for name, words, count in counted:
+            name_of_program, kind = words.split()
+            lines.append(Line(group, name, *([f'{folder}/{name_of_program}-{end}', kind, str(count)] for end in ('native', 'guest')), count=count))
+    for kind in THREADED:
+        for n in (1, 2):
+            lines.append(Line('threads', f'{kind}, {n} thread{"s" if n > 1 else ""}', *([f'{folder}/threads-{end}', kind, str(n)] for end in ('native', 'guest')), wall=True))
     return lines
 
 
-def measure(launch, command, env, limit):
-    """CPU seconds, KiB and a digest of stdout; None when the command failed or took too long."""
+def collect_userland(folder, launch, dragoman):
+    """The lines, or none and why."""
+    script = here + '/userland'
+    if not dragoman:
+        return [], 'there is no static dragoman (-Dstatic=true)'
+    done = subprocess.run([script, 'prepare', folder, dragoman], stdin=subprocess.DEVNULL, capture_output=True, text=True)
+    if done.returncode:
+        return [], (done.stderr.strip() or 'it could not be prepared').split('\n')[-1]
+    return [Line('userland', name, native or None, None, userland=lambda file, key=key: [script, 'run', folder, file, key, launch, launch + '.usage'])
+            for key, (name, native) in USERLAND.items()], None
+
+
+def same_compilers(folder):
+    """The package's native time means something if both compilers are of one version."""
+    version = ['dpkg-query', '-W', '-f', '${Version}', 'gcc-12']
+    host = subprocess.run(version, capture_output=True, text=True)
+    status = os.path.join(os.environ.get('DRAGOMAN_USERLAND', os.path.dirname(folder) + '/userland'), 'var/lib/dpkg')
+    guest = subprocess.run([version[0], '--admindir', status, *version[1:-1], 'gcc-12:arm64'], capture_output=True, text=True)
+    return host.returncode == 0 and guest.returncode == 0 and host.stdout == guest.stdout
+
+
+def measure(launch, command, env, limit, own_launch=False):
+    """CPU seconds, KiB, wall seconds and a digest of stdout; None when the command failed or took too long."""
     usage = launch + '.usage'
-    base = {k: v for k, v in os.environ.items() if k in ('PATH', 'HOME', 'TMPDIR')}
+    base = {k: v for k, v in os.environ.items() if k in ('PATH', 'HOME', 'TMPDIR', 'DRAGOMAN_USERLAND', 'DRAGOMAN_KEEPDIR')}
     try:
-        done = subprocess.run([launch, usage, *command], env={**base, 'LC_ALL': 'C', 'OPENSSL_CONF': '/dev/null', **env}, stdin=subprocess.DEVNULL,
+        done = subprocess.run(command if own_launch else [launch, usage, *command], env={**base, 'LC_ALL': 'C', 'OPENSSL_CONF': '/dev/null', **env}, stdin=subprocess.DEVNULL,
                               capture_output=True, timeout=limit)
     except subprocess.TimeoutExpired:
         return None
     if done.returncode != 0:
         return None
     with open(usage) as f:
-        user, system, _, rss, status = map(int, f.read().split())
+        user, system, wall, rss, status = map(int, f.read().split())
     if status != 0:
         sys.stderr.write(done.stderr.decode(errors='replace')[-500:])
         return None
-    return (user + system) / 1e6, rss, hashlib.md5(done.stdout).hexdigest()
+    return (user + system) / 1e6, rss, wall / 1e6, hashlib.md5(done.stdout).hexdigest()
 
 
 def mean(values):
@@ -161,7 +213,23 @@ def duration(seconds):
     return '–' if seconds is None else f'{seconds * 1000:.1f} ms' if seconds < 0.1 else f'{seconds:.2f} s'
 
 
-def table(rows, about):
+def rate(seconds, count):
+    per_second = count / seconds if seconds else 0
+    return '–' if not seconds else f'{per_second / 1e6:.2f} M/s' if per_second >= 1e6 else f'{per_second / 1e3:.1f} k/s' if per_second >= 1e3 else f'{per_second:.0f} /s'
+
+
+def scaling(rows):
+    """What a second thread brings: the wall time with two threads, times that with one."""
+    walls = {r['name']: r for r in rows if r['group'] == 'threads'}
+    parts = []
+    for kind in THREADED:
+        one, two = walls.get(f'{kind}, 1 thread'), walls.get(f'{kind}, 2 threads')
+        if one and two and all(one[k] and two[k] for k in ('native', 'dragoman', 'qemu')):
+            parts.append(f'{kind} ' + ', '.join(f'{label} {two[k] / one[k]:.2f}' for k, label in (('native', 'native'), ('dragoman', 'dragoman'), ('qemu', 'QEMU'))))
+    return f'Wall time of two threads, times that of one, for the same work: {"; ".join(parts)}.' if parts else None
+
+
+def table(rows, about, missing):
     out = [about, '']
     for group, title in GROUPS.items():
         part = [r for r in rows if r['group'] == group]
@@ -169,17 +237,22 @@ def table(rows, about):
             continue
         out += [f'| {title} | native | dragoman | QEMU | dragoman x native | QEMU x native | **x QEMU** | memory, QEMU |', '|---|--:|--:|--:|--:|--:|--:|--:|']
         for r in part:
-            out.append(f'| {r["name"]} | {duration(r["native"])} | {duration(r["dragoman"])} | {duration(r["qemu"])} | {number(r["dragoman_ratio"])} '
+            shown = [rate(r[k], r['count']) if r['count'] else duration(r[k]) for k in ('native', 'dragoman', 'qemu')]
+            out.append(f'| {r["name"]} | {" | ".join(shown)} | {number(r["dragoman_ratio"])} '
                        f'| {number(r["qemu_ratio"])} | **{number(r["speedup"])}** | {r["dragoman_kib"] // 1024}, {r["qemu_kib"] // 1024} MiB |')
         out.append(f'| *geometric mean* | | | | {number(mean([r["dragoman_ratio"] for r in part]))} | {number(mean([r["qemu_ratio"] for r in part]))} '
                    f'| **{number(mean([r["speedup"] for r in part]))}** | |')
         out.append('')
+        if group == 'threads' and scaling(part):
+            out += [scaling(part), '']
+    if missing:
+        out += [f'{GROUPS["userland"]}: not measured, {missing}.', '']
     fp = [r for r in rows if r['group'] in ('double', 'float')]
     if fp:
         out += [f'All floating-point lines: {number(mean([r["speedup"] for r in fp]))} times as fast as QEMU, {number(mean([r["dragoman_ratio"] for r in fp]))} x native.', '']
     slower = [r['name'] for r in rows if not r['speedup'] or r['speedup'] < 1]
     out.append(f'Lines on which dragoman is not faster than QEMU: {", ".join(slower) or "none"}.')
-    worst = max(((r['dragoman_kib'] - r['qemu_kib']) / 1024 for r in rows), default=0)
+    worst = max(((r['dragoman_kib'] - r['qemu_kib']) / 1024 for r in rows if r['dragoman_kib'] and r['qemu_kib']), default=0)
     out.append(f'Memory against QEMU on the worst line: {worst:+.0f} MiB.')
     return '\n'.join(out)
 
@@ -238,6 +311,7 @@ def main():
     parser.add_argument('--data', default=root + '/build/tests-data', help='folder of the sysroots (tests/fetch)')
     parser.add_argument('--dragoman', help='default: that of the build')
     parser.add_argument('--accel', help="dragoman's -accel option")
+    parser.add_argument('--static', help='a statically linked dragoman, for the userland (default: that of BUILD/static)')
     parser.add_argument('--qemu', default='qemu-aarch64')
     parser.add_argument('--rounds', type=int, default=5)
     parser.add_argument('--limit', type=float, default=120, help='seconds for one run')
@@ -247,8 +321,22 @@ def main():
     folder = os.path.abspath(args.build) + '/bench-programs'
     dragoman = [os.path.abspath(args.dragoman or args.build + '/dragoman')] + (['-accel', args.accel] if args.accel else [])
     compiler, launch = compile_all(folder)
-    lines = [l for l in collect(folder, os.path.abspath(args.data))
-             if not args.only or any(l.group == p or fnmatch.fnmatch(l.name, p) for p in args.only)]
+    kept = folder + '/kept'
+    shutil.rmtree(kept, ignore_errors=True)
+    os.makedirs(kept, 0o700)
+    os.environ['DRAGOMAN_KEEPDIR'] = kept
+    wanted = lambda group, name: not args.only or any(group == p or fnmatch.fnmatch(name, p) for p in args.only)
+    lines = [l for l in collect(folder, os.path.abspath(args.data)) if wanted(l.group, l.name)]
+    static = os.path.abspath(args.static or args.build + '/static/dragoman')
+    missing = None
+    if any(wanted('userland', name) for name, _ in USERLAND.values()):
+        userland_lines, missing = collect_userland(os.path.abspath(args.build) + '/bench-userland', launch, static if os.path.exists(static) else None)
+        lines += [l for l in userland_lines if wanted(l.group, l.name)]
+        if missing:
+            print(f'{GROUPS["userland"]}: skipped, {missing}', file=sys.stderr)
+        if not same_compilers(folder):
+            for line in userland_lines:
+                line.native = None
     qemu = subprocess.run(['/bin/sh', '-c', 'command -v "$0"', args.qemu], capture_output=True, text=True).stdout.strip()
     version = subprocess.run([qemu, '--version'], capture_output=True, text=True).stdout.split('\n')[0].split(' version ')[-1].split(' (')[0]
     with open('/proc/cpuinfo') as f:
@@ -257,17 +345,27 @@ def main():
     start, failures = time.monotonic(), []
     for round_number in range(args.rounds):
         for line in lines:
-            commands = {'native': line.native, 'dragoman': dragoman + line.guest_options + line.guest}
+            if line.userland:
+                if round_number >= USERLAND_ROUNDS:
+                    continue
+                commands = {'native': line.userland('native')} if line.native else {}
+                commands['dragoman'] = line.userland(static)
+            else:
+                commands = {'native': line.native, 'dragoman': dragoman + line.guest_options + line.guest}
             for model in ('cortex-a57', 'max'):
                 chosen = line.samples.get('model')
                 if chosen in (None, model):
-                    commands['qemu ' + model] = [qemu, '-cpu', model] + line.guest_options + line.guest
+                    commands['qemu ' + model] = line.userland(qemu) if line.userland else [qemu, '-cpu', model] + line.guest_options + line.guest
             digests = {}
             for kind, command in commands.items():
-                result = measure(launch, command, line.env if kind == 'native' else line.guest_env, args.limit)
+                env = line.env if kind == 'native' else line.guest_env
+                if line.userland and kind.startswith('qemu '):
+                    env = {**env, 'QEMU_CPU': kind[5:]}
+                result = measure(launch, command, env, args.limit * (10 if line.userland else 1), line.userland is not None)
                 if result:
-                    line.samples.setdefault(kind, []).append(result[:2])
-                    digests[kind] = result[2]
+                    line.samples.setdefault(kind, []).append((result[2] if line.wall else result[0], result[1]))
+                    if kind != 'native' or not line.userland:   # the host's compiler makes another file
+                        digests[kind] = result[3]
                 elif (line.name, kind) not in failures:
                     failures.append((line.name, kind))
                     print(f'{line.name}: {kind} failed', file=sys.stderr)
@@ -281,7 +379,7 @@ def main():
     rows = []
     for line in lines:
         kinds = {'native': 'native', 'dragoman': 'dragoman', 'qemu': 'qemu ' + line.samples.get('model', '')}
-        row = {'group': line.group, 'name': line.name, 'model': line.samples.get('model')}
+        row = {'group': line.group, 'name': line.name, 'model': line.samples.get('model'), 'count': line.count}
         for key, kind in kinds.items():
             samples = line.samples.get(kind)
             row[key] = statistics.median(s[0] for s in samples) if samples else None
@@ -290,7 +388,7 @@ def main():
             row[key + '_ratio'] = row[key] / row['native'] if row[key] and row['native'] else None
         row['speedup'] = row['qemu'] / row['dragoman'] if row['qemu'] and row['dragoman'] else None
         rows.append(row)
-    text = table(rows, about)
+    text = table(rows, about, missing)
     print(text)
     prefix = args.output or os.path.abspath(args.build) + '/bench'
     for end, content in (('.md', text + '\n'), ('.svg', picture(rows, about)), ('.json', json.dumps({'about': about, 'rows': rows}, indent=1))):

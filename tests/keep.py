@@ -98,6 +98,28 @@ int main(int argc, char **argv)
     return 0;
 }
 '''
+# All files of a folder become shorter while they are mapped, then there is code to run that has not been run yet.
+SHORTENS = r'''
+#include <dirent.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+int main(int argc, char **argv)
+{
+    char path[4096];
+    DIR *folder = opendir(argv[1]);
+    for (struct dirent *entry; folder && (entry = readdir(folder)) != NULL;) {
+        snprintf(path, sizeof path, "%s/%s", argv[1], entry->d_name);
+        if (argc > 2 && strstr(path, ".kept") && truncate(path, atoi(argv[2])) < 0)
+            return 1;
+    }
+    snprintf(path, sizeof path, "%.6f %g %s", sin(argc * 0.0 + 77) + sqrt(1001), pow(3, 4.5), strrchr(argv[0], '/') + 1);
+    puts(path);
+    return 0;
+}
+'''
 HAS_LSE = r'''
 #include <stdio.h>
 #include <stdint.h>
@@ -222,6 +244,28 @@ def changed_code(program):
         check(output.split() == [str(100 * int(v)).encode() for v in values], f'patched code {values}: {output}')
 
 
+def shortened(program):
+    folder = fresh('shortened')
+    expected, _ = run(folder, program, folder, status=0)
+    for size in ('0', '256', '4096', '20000', '100000', '700000'):
+        run(folder, program, folder, status=0)
+        output, stats = run(folder, program, folder, size, status=0)
+        check(output == expected and stats[USED] > 100, f'cut to {size} bytes: {output} {stats}')
+
+
+def others_folder(program, expected):
+    """Root with another user's HOME leaves nothing there that is in that user's way."""
+    if os.geteuid() != 0:
+        return
+    folder = fresh('home')
+    os.mkdir(folder)
+    os.chmod(work, 0o755)
+    os.chown(folder, 12345, 12345)
+    for where in (f'{folder}/dragoman', f'{folder}/cache/dragoman'):
+        check(run(where, program, status=42)[0] == expected, where)
+    check(not os.listdir(folder), 'root has made a folder in the place of another user')
+
+
 def other_options(program):
     folder = fresh('options')
     outputs = []
@@ -291,6 +335,8 @@ try:
     other_options(compile_guest('features', HAS_LSE))
     many_writers(dynamic, expected)
     bad_folders(dynamic, expected)
+    others_folder(dynamic, expected)
+    shortened(compile_guest('shortens', SHORTENS))
     limited(dynamic, expected)
 finally:
     shutil.rmtree(work, ignore_errors=True)

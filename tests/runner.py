@@ -18,7 +18,7 @@ cross_root = '/usr/aarch64-linux-gnu'
 LEVELS = ['-O0', '-O1', '-O2', '-O3']
 GUESTS = {
     'control': LEVELS, 'floating': ['-O0', '-O2'], 'integer': ['-O0', '-O2'], 'faults': ['-O0', '-O2'],
-    'signals': ['-O0', '-O2'], 'selfmod': ['-O2'], 'compiling': ['-O2'], 'threads': ['-O0', '-O2'], 'translating': ['-O1'], 'ordering': ['-O0', '-O2'],
+    'signals': ['-O0', '-O2'], 'calls': ['-O0', '-O2'], 'selfmod': ['-O2'], 'compiling': ['-O2'], 'threads': ['-O0', '-O2'], 'translating': ['-O1'], 'ordering': ['-O0', '-O2'],
     'exclusives': LEVELS, 'litmus': LEVELS,
     'process': ['-O1'], 'killed': ['-O1'], 'exec': ['-O1'], 'pauth': ['-O0', '-O2'], 'copying': ['-O0', '-O2'], 'addresses': ['-O0', '-O2'], 'tracing': ['-O0', '-O2'],
     'seccomp': ['-O0', '-O2'], 'cloning': ['-O0', '-O2'], 'uring': ['-O0', '-O2'], 'sights': ['-O1'], 'layouts': ['-O1'], 'waiting': ['-O2'], 'roots': ['-O0', '-O2'], 'hostile': ['-O2'],
@@ -31,7 +31,7 @@ FLAGS = {
 }
 # Again on other CPUs.
 CPUS = {'bti-O2': ['max,bti=off', 'cortex-a72'], 'guarded-O2': ['max,bti=off']}
-DYNAMIC = ['control', 'threads', 'signals', 'process', 'loaded']
+DYNAMIC = ['control', 'calls', 'threads', 'signals', 'process', 'loaded']
 # Again with parts of the translator changed: the code cache as small as it may be, each optimisation off, the interpreter.
 ACCEL = {
     'control-O2': ['cache=256K', 'chain=off', 'predict=off', 'lookup=off', 'regions=off', 'fold=off', 'hot=1', 'backend=interp'],
@@ -40,6 +40,8 @@ ACCEL = {
     'invalid-O2': ['hot=1', 'traps=off', 'regions=off', 'backend=interp'],
     'faults-O2': ['hot=1', 'regions=off', 'fold=off', 'backend=interp'],
     'signals-O2': ['hot=1', 'regions=off', 'predict=off', 'hot=1,number=off,dce=off'],
+    'calls-O2': ['hot=1', 'hot=50', 'calls=off', 'hot=1,fold=off', 'hot=1,predict=off', 'hot=50,lookup=off', 'hot=1,thread=on',
+                 'hot=20,thread=on,cache=256K', 'hot=3,verify=on', 'backend=interp'],
     'selfmod-O2': ['cache=256K', 'hot=1', 'chain=off', 'hot=1,thread=on', 'hot=20,thread=on,cache=256K'],
     'threads-O2': ['cache=256K', 'hot=1', 'hot=1,thread=on', 'hot=1,thread=on,cache=256K'],
     'process-O1': ['hot=1,thread=on', 'hot=1,thread=on,cache=256K'],
@@ -51,10 +53,10 @@ ACCEL = {
     'pauth-O2': ['hot=1', 'fold=off', 'backend=interp'],
     'copying-O2': ['hot=1', 'backend=interp'],
     'addresses-O2': ['hot=1', 'fold=off', 'backend=interp'],
-    'bti-O2': ['hot=1', 'lookup=off', 'predict=off', 'chain=off', 'backend=interp'],
+    'bti-O2': ['hot=1', 'hot=50,thread=on', 'lookup=off', 'predict=off', 'chain=off', 'backend=interp'],
 }
 # With each translation that was kept compared with a new one, twice: the second time there are some. Programs: what the others left.
-KEPT = ['control-O2', 'integer-O2', 'floating-O2', 'invalid-O2', 'faults-O2', 'signals-O2', 'selfmod-O2', 'threads-O2', 'process-O1',
+KEPT = ['control-O2', 'calls-O2', 'integer-O2', 'floating-O2', 'invalid-O2', 'faults-O2', 'signals-O2', 'selfmod-O2', 'threads-O2', 'process-O1',
         'exclusives-O2', 'pauth-O2', 'bti-O2', 'cloning-O2']
 KEPT_PROGRAMS = ['bash', 'grep', 'lua', 'openssl', 'perl', 'python3', 'sqlite3']
 # Seconds, for one program.

@@ -47,7 +47,7 @@ struct request {
     uint32_t used; /* bytes of code */
     struct source_copy copies[HOT_MAX_BLOCKS];
     uint8_t code[CODE_BYTES] __attribute__((aligned(8)));
-    struct cpu cpu[]; /* a copy, isa->cpu_size bytes: for the builder */
+    struct cpu cpu[] __attribute__((aligned(64))); /* a copy, isa->cpu_size bytes: for the builder */
 };
 
 /** What the thread works with; nobody else touches it while the thread is there. */

@@ -86,7 +86,8 @@ struct jump_entry {
 #define JUMP_SECOND_FACTOR 0x9e3779b1u
 #define JUMP_SECOND_KEY(pc, kind) ((pc) + (kind))
 #define JUMP_SECOND_INDEX(key) ((uint32_t)(key) * JUMP_SECOND_FACTOR >> (32 - JUMP_SECOND_BITS))
-#define JUMP_SECOND_EMPTY UINT64_MAX
+/** In an empty entry: a key whose entry is another. There is none that no branch has: all bits set is the last address's, by kind 3. */
+#define JUMP_SECOND_EMPTY(index) ((index) == 0 ? UINT64_C(1) : UINT64_C(0))
 
 /** Lies directly before struct cpu in memory, so that translated code reaches it with a negative displacement. */
 struct cpu_front {

@@ -334,12 +334,15 @@ static bool make_record(struct engine *engine, struct engine *maker, const struc
     for (uint32_t i = 0; i < region->nexits; i++)
         parts.exits[i] = (struct kept_exit){region->exits[i].target - region->guest_pc, region->exits[i].patch_offset,
                                             region->exits[i].stub_offset};
-    memcpy(parts.traps, region->traps, region->ntraps * sizeof *region->traps);
-    memcpy(parts.notes, notes, nnotes * sizeof *notes);
+    if (region->ntraps)
+        memcpy(parts.traps, region->traps, region->ntraps * sizeof *region->traps);
+    if (nnotes)
+        memcpy(parts.notes, notes, nnotes * sizeof *notes);
     if (region->hot)
         take_plan(plan, region->guest_pc, &parts);
     memcpy(parts.code, region->code, region->code_size);
-    memcpy(parts.statemap, region->statemap, region->statemap_size);
+    if (region->statemap_size)
+        memcpy(parts.statemap, region->statemap, region->statemap_size);
     if (!take_guest_code(engine, t, &job->extent, job->attributes, parts.guest) || !has_words(maker->builder, r, &parts, region->guest_pc) ||
         !settle_notes(engine, region, r, &parts))
         return false;
@@ -357,7 +360,9 @@ void keep_add(struct engine *engine, struct engine *maker, const struct keep_job
         return;
     if (keep_store_add(job->store, &keep->record->head))
         engine->stats.kept_written++;
-    if (job->store->pending_size > KEEP_PENDING_MAX / 2 && keep->source.full)
+    /* Not by the compile thread, nor beside other CPUs: the guest might close the descriptor meanwhile, and open its own. */
+    if (job->store->pending_size > KEEP_PENDING_MAX / 2 && keep->source.full && maker == engine &&
+        __atomic_load_n(&engine->nthreads, __ATOMIC_RELAXED) == 1)
         keep->source.full(keep->source.opaque, job->store);
 }
 
@@ -442,7 +447,8 @@ static bool apply_notes(const struct engine *engine, const struct region *region
     return true;
 }
 
-static bool install(struct engine *engine, struct translation *t, const struct keep_record *r)
+/** False: the record is not for here, or its file has gone meanwhile, so that nobody knows what was copied. */
+static bool install(struct engine *engine, struct translation *t, const struct keep_store *store, const struct keep_record *r)
 {
     struct region *region = &t->region;
     struct parts parts = parts_of(r);
@@ -493,6 +499,9 @@ static bool install(struct engine *engine, struct translation *t, const struct k
     memcpy(rw, parts.code, r->code_size);
     if (!apply_notes(engine, region, r, &parts, rw, rx))
         return false;
+    __atomic_signal_fence(__ATOMIC_SEQ_CST);
+    if (__atomic_load_n(&store->gone, __ATOMIC_RELAXED))
+        return false;
     code_cache_commit(engine->cache, region, r->code_size);
     return true;
 }
@@ -532,7 +541,7 @@ struct translation *keep_load(struct engine *engine, struct cpu_thread *self, ui
     struct translation *t = translation_new(engine, ranges, r->nranges);
     t->region.guest_pc = pc;
     t->region.key = key;
-    if (!install(engine, t, r))
+    if (!install(engine, t, store, r))
         return NULL;
     store->used++;
     engine->stats.kept_used++;

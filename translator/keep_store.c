@@ -45,7 +45,8 @@ uint32_t keep_checksum(const void *bytes, size_t size)
 
 static uint32_t record_checksum(const struct keep_record_head *record)
 {
-    return keep_checksum(&record->place, record->size - offsetof(struct keep_record_head, place));
+    const uint32_t size = __atomic_load_n(&record->size, __ATOMIC_RELAXED); /* a file may become empty at any moment */
+    return size < sizeof *record ? ~record->checksum : keep_checksum(&record->place, size - offsetof(struct keep_record_head, place));
 }
 
 void keep_record_seal(struct keep_record_head *record, size_t size)

@@ -49,6 +49,7 @@ enum { KEEP_COLD, KEEP_HOT };
 struct keep_store {
     const uint8_t *bytes; /* the file; NULL: none */
     size_t size;
+    bool gone; /* set at any moment, by who has put zeros in the place of what cannot be read any more */
     uint8_t *pending; /* records to be written, malloc'ed */
     size_t pending_size, pending_capacity;
     uint32_t npending;

@@ -97,6 +97,13 @@ static struct jump_entry *second_entry(struct cpu *cpu, uint64_t key)
     return &cpu_front(cpu)->jump_second[JUMP_SECOND_INDEX(key)];
 }
 
+_Static_assert(JUMP_SECOND_INDEX(0u) == 0 && JUMP_SECOND_INDEX(1u) != 0, "neither key's entry holds it as its mark");
+
+static void second_entry_empty(struct cpu *cpu, struct jump_entry *entry)
+{
+    __atomic_store_n(&entry->guest_pc, JUMP_SECOND_EMPTY(entry - cpu_front(cpu)->jump_second), __ATOMIC_RELAXED);
+}
+
 void jump_cache_clear(struct cpu *cpu)
 {
     struct cpu_front *front = cpu_front(cpu);
@@ -107,13 +114,13 @@ void jump_cache_clear(struct cpu *cpu)
     for (unsigned i = 0; i < JUMP_CACHE_ENTRIES; i++)
         front->jump_cache[i] = (struct jump_entry){.guest_pc = empty_entry(i)};
     for (unsigned i = 0; i < 1u << JUMP_SECOND_BITS; i++)
-        front->jump_second[i] = (struct jump_entry){.guest_pc = JUMP_SECOND_EMPTY};
+        front->jump_second[i] = (struct jump_entry){.guest_pc = JUMP_SECOND_EMPTY(i)};
 }
 
 /* Of zeros, only the entries of address 0 would be found. */
 void jump_cache_init(struct cpu *cpu)
 {
-    second_entry(cpu, 0)->guest_pc = JUMP_SECOND_EMPTY;
+    second_entry_empty(cpu, second_entry(cpu, 0));
     for (unsigned kind = 0; kind < JUMP_KINDS; kind++)
         cpu_front(cpu)->jump_cache[JUMP_CACHE_INDEX(0u, kind)].guest_pc = empty_entry(JUMP_CACHE_INDEX(0u, kind));
 }
@@ -134,7 +141,7 @@ void jump_cache_fill(struct cpu *cpu, const struct region *region, unsigned kind
     jump_entry_empty(cpu, entry);
     entry_fill(entry, region->guest_pc, region);
     if (second) {
-        __atomic_store_n(&second->guest_pc, JUMP_SECOND_EMPTY, __ATOMIC_RELAXED);
+        second_entry_empty(cpu, second);
         entry_fill(second, key, region);
     }
     /* Whoever invalidates the region marks it dead and then looks here; this is the other half of that. */
@@ -142,7 +149,7 @@ void jump_cache_fill(struct cpu *cpu, const struct region *region, unsigned kind
     if (__atomic_load_n(&region->dead, __ATOMIC_RELAXED)) {
         jump_entry_empty(cpu, entry);
         if (second)
-            __atomic_store_n(&second->guest_pc, JUMP_SECOND_EMPTY, __ATOMIC_RELAXED);
+            second_entry_empty(cpu, second);
     }
 }
 
@@ -157,7 +164,7 @@ static void jump_caches_forget(struct engine *engine, uint64_t pc)
                 jump_entry_empty(thread->cpu, entry);
             entry = second_entry(thread->cpu, JUMP_SECOND_KEY(pc, kind));
             if (__atomic_load_n(&entry->guest_pc, __ATOMIC_RELAXED) == JUMP_SECOND_KEY(pc, kind))
-                __atomic_store_n(&entry->guest_pc, JUMP_SECOND_EMPTY, __ATOMIC_RELAXED);
+                second_entry_empty(thread->cpu, entry);
         }
     }
 }

@@ -19,11 +19,12 @@
 /** A loop is left often when the blocks behind its exits were executed more than 1/LEAVES_OFTEN times as often as its entry. */
 #define LEAVES_OFTEN 5
 /** Blocks of a region whose entry is in no loop. */
-#define HOT_MAX_STRAIGHT 4
-/** … with calls in it. */
-#define HOT_MAX_CALLING 16
+#define HOT_MAX_STRAIGHT 10
+/** A region without a loop saves so little each time that it pays only when its entry is executed so many times as often. */
+#define STRAIGHT_LATER 15
+#define HOT_AT_ONCE 100 /* … but for who wants regions this early (tests) */
 /** Calls within calls, and how many of them may be of one function. */
-#define MAX_DEPTH 4
+#define MAX_DEPTH 3
 #define MAX_RECURSION 2
 /** An indirect branch has one target if that changed in less than 1/CHANGES_RARELY of its executions. */
 #define CHANGES_RARELY 64
@@ -53,7 +54,10 @@ static int64_t executions(const struct translation *t)
     return t->region.hot ? t->hot_after : (int64_t)t->hot_after - *t->region.countdown;
 }
 
-static bool often_executed(const struct translation *t) { return executions(t) * RARE >= t->hot_after; }
+static bool often_executed(const struct graph *g, const struct translation *t)
+{
+    return executions(t) * RARE >= g->engine->options.hot;
+}
 
 static const struct translation *find(const struct graph *g, uint64_t pc)
 {
@@ -154,7 +158,7 @@ static void grow(struct graph *g)
         for (unsigned s = 0; s < n; s++) {
             unsigned node = find_node(g, places[s]);
             const struct translation *to = node == NONE ? find(g, places[s].pc) : NULL;
-            if (to && often_executed(to) && g->plan.n < HOT_MAX_BLOCKS &&
+            if (to && often_executed(g, to) && g->plan.n < HOT_MAX_BLOCKS &&
                 g->plan.insns + to->first_block_insns <= HOT_MAX_INSNS)
                 node = add_node(g, to, places[s].frame);
             g->succ[i][s] = (uint8_t)node;
@@ -266,18 +270,12 @@ static void drop_calls(const struct graph *g, bool *kept)
     }
 }
 
-/** Straight code: the first blocks, more if calls come back in them. */
+/** Straight code: the first blocks. */
 static void keep_first(const struct graph *g, bool *kept)
 {
-    bool calls = false;
-
     for (unsigned i = 0; i < g->plan.n; i++)
-        kept[i] = i < HOT_MAX_CALLING;
+        kept[i] = i < HOT_MAX_STRAIGHT;
     drop_calls(g, kept);
-    for (unsigned i = 0; i < g->plan.n; i++)
-        calls |= kept[i] && g->plan.frame[i] != 0;
-    for (unsigned i = HOT_MAX_STRAIGHT; !calls && i < g->plan.n; i++)
-        kept[i] = false;
 }
 
 static void keep(struct graph *g, const bool *kept)
@@ -311,6 +309,18 @@ void region_take_profile(struct region *hot, const struct region *cold)
     hot->target_changes = cold->target_changes;
 }
 
+/** True once for each block. */
+static bool wait_longer(const struct engine *engine, struct translation *t)
+{
+    int64_t hot = engine->options.hot;
+
+    if (t->hot_after != hot || hot <= HOT_AT_ONCE || hot * STRAIGHT_LATER > INT32_MAX)
+        return false;
+    t->hot_after = (int32_t)(hot * STRAIGHT_LATER);
+    *t->region.countdown = (int32_t)(hot * (STRAIGHT_LATER - 1));
+    return true;
+}
+
 struct region *region_heat(struct engine *engine, struct cpu_thread *self, struct region *cold, uint32_t key)
 {
     uint64_t pc = self->cpu->pc;
@@ -334,10 +344,13 @@ struct region *region_heat(struct engine *engine, struct cpu_thread *self, struc
     g.plan.frames[0] = (struct builder_frame){0, 1};
     add_node(&g, translation_of(known), 0);
     grow(&g);
-    if (!find_loop(&g, kept))
-        keep_first(&g, kept);
-    else
+    if (find_loop(&g, kept)) {
         drop_calls(&g, kept);
+    } else if (wait_longer(engine, translation_of(known))) {
+        return known;
+    } else {
+        keep_first(&g, kept);
+    }
     keep(&g, kept);
     if (compile_later(engine, self, known, &g.plan))
         return known;

@@ -265,6 +265,7 @@ static int vfork_main(void *opaque)
         put_tid(request->child_tid, thread->tid);
     thread->clear_child_tid = request->flags & CLONE_CHILD_CLEARTID ? request->child_tid : 0;
     thread->robust_list = 0;
+    thread->sync_queued = 0; /* what is pending is the parent's */
     if (request->flags & CLONE_CLEAR_SIGHAND)
         signals_clear_actions(thread);
     signals_set_host_mask(signals_host_mask(thread->mask));
@@ -478,6 +479,7 @@ static void become_child(struct thread *thread, const struct clone_request *requ
     thread->leader = true;
     thread->vfork_child = false;
     thread->robust_list = 0;
+    thread->sync_queued = process->sync_shared = 0; /* what is pending is the parent's */
     io_uring_fork_child(thread);
     thread->clear_child_tid = request->flags & CLONE_CHILD_CLEARTID ? request->child_tid : 0;
     if (thread->actions != process->actions) {

@@ -16,13 +16,17 @@
 #include "machine/linux/signals.h"
 
 /* ESR_EL1 as Linux shows it to handlers: Arm ARM DDI 0487, D24.2.40 */
-#define ESR_DATA_ABORT (UINT64_C(0x24) << 26 | UINT64_C(1) << 25)
-#define ESR_INSTRUCTION_ABORT (UINT64_C(0x20) << 26 | UINT64_C(1) << 25)
+#define ESR_DATA_ABORT ((uint64_t)ESR_CLASS_DATA_ABORT << 26 | UINT64_C(1) << 25)
+#define ESR_INSTRUCTION_ABORT ((uint64_t)ESR_CLASS_INSTRUCTION_ABORT << 26 | UINT64_C(1) << 25)
+#define ESR_PC_ALIGNMENT (UINT64_C(0x22) << 26 | UINT64_C(1) << 25)
 #define ESR_SP_ALIGNMENT (UINT64_C(0x26) << 26 | UINT64_C(1) << 25)
 #define ESR_WRITE (1u << 6)
 #define ESR_ALIGNMENT_FAULT 0x21u
+#define ESR_NOTHING_MAPPED 0x04u
 #define ESR_TRANSLATION_FAULT 0x07u
 #define ESR_PERMISSION_FAULT 0x0fu
+
+#define TAG_BITS (UINT64_C(0xff) << 56)
 
 /** Start of the program in memory, from the linker: makes addresses in messages comparable between runs. */
 extern const char __executable_start;
@@ -124,8 +128,59 @@ static uint64_t guess_address(const struct a64_cpu *cpu)
     return base;
 }
 
+/** The atomic memory operations, swaps and compares of LSE: what does not let them read is reported as a read. */
+static bool is_atomic(uint32_t insn)
+{
+    return (insn & 0x3f200c00) == 0x38200000 || (insn & 0x3fa07c00) == 0x08a07c00 || (insn & 0xbfa07c00) == 0x08207c00;
+}
+
+/** Of the common loads and stores, as in guess_address(). */
+static bool is_store(uint32_t insn)
+{
+    unsigned opc = insn >> 22 & 3;
+    if ((insn & 0x3a000000) == 0x38000000 && !is_atomic(insn)) /* one register */
+        return insn & 1u << 26 ? !(opc & 1) : opc == 0;
+    if ((insn & 0x3f000000) == 0x19000000) /* LDAPUR, STLUR */
+        return opc == 0;
+    /* pair; exclusive and ordered; structures */
+    return ((insn & 0x3a000000) == 0x28000000 || (insn & 0x3f000000) == 0x08000000 || (insn & 0xbe000000) == 0x0c000000) &&
+           !is_atomic(insn) && !(opc & 1);
+}
+
+/** ESR_EL1.WnR (Arm ARM DDI 0487, D24.2.40). The host tells of writes, but not at non-canonical addresses, and not of reads. */
+static uint64_t write_bit(struct thread *thread, uint64_t address, bool known, bool write)
+{
+    uint32_t insn;
+    struct mapping m;
+    if ((known && !write) || !guest_read(&insn, thread->cpu->cpu.pc, sizeof insn))
+        return 0;
+    if (is_atomic(insn)) /* written to where it could have read */
+        return known && memory_find(&thread->process->memory, address, &m) && (m.prot & PROT_READ) ? ESR_WRITE : 0;
+    return known || is_store(insn) ? ESR_WRITE : 0;
+}
+
 /** As Linux reports addresses: without their tags (bits 63:56). */
 static uint64_t untagged(uint64_t address) { return (uint64_t)((int64_t)(address << 8) >> 8); }
+
+/** Of the kernel's half of the address space Linux tells nothing: it says level 0. */
+static uint64_t translation_fault(uint64_t address) { return address >> 55 & 1 ? ESR_NOTHING_MAPPED : ESR_TRANSLATION_FAULT; }
+
+/** A fault of data. Handlers see the tag of its address if they ask for it. */
+static void force_at_data(struct thread *thread, int signal, int code, uint64_t address, uint64_t esr)
+{
+    siginfo_t info;
+    memset(&info, 0, sizeof info);
+    info.si_signo = signal;
+    info.si_code = code;
+    uint64_t shown = address;
+    if (thread->actions[signal].flags & SA_EXPOSE_TAGBITS_FLAG) {
+        uint64_t guess = guess_address(thread->cpu);
+        if (untagged(guess) - address + 64 < 128) /* a part of a vector or a pair, at most */
+            shown = (address & ~TAG_BITS) | (guess & TAG_BITS);
+    }
+    info.si_addr = (void *)shown;
+    signals_force_info(thread, &info, address, esr);
+}
 
 /** True when the instruction at pc was only the beginning of what did not work: again, then, one by one. */
 static bool take_apart(struct thread *thread)
@@ -151,10 +206,10 @@ static void deliver_host_fault(struct thread *thread, enum cpu_trap trap)
         if ((thread->fault_code & 2) && take_apart(thread)) /* a load-exclusive does not write */
             return;
         bool permission = signal == SIGSEGV && code == SEGV_ACCERR;
-        esr = ESR_DATA_ABORT | (thread->fault_code & 2 ? ESR_WRITE : 0) |
-              (permission ? ESR_PERMISSION_FAULT : ESR_TRANSLATION_FAULT);
+        esr = ESR_DATA_ABORT | write_bit(thread, address, info->si_code != SI_KERNEL, thread->fault_code & 2) |
+              (permission ? ESR_PERMISSION_FAULT : translation_fault(address));
     }
-    signals_force(thread, signal, code, address, esr);
+    force_at_data(thread, signal, code, address, esr);
 }
 
 /** An access that was made by guest_isa.execute. */
@@ -169,7 +224,7 @@ static void deliver_data(struct thread *thread, enum cpu_trap trap)
         signals_force(thread, SIGBUS, BUS_ADRERR, cpu->cache_start, esr | ESR_TRANSLATION_FAULT);
     else
         signals_force(thread, SIGSEGV, mapped ? SEGV_ACCERR : SEGV_MAPERR, cpu->cache_start,
-                      esr | (mapped ? ESR_PERMISSION_FAULT : ESR_TRANSLATION_FAULT));
+                      esr | (mapped ? ESR_PERMISSION_FAULT : translation_fault(cpu->cache_start)));
 }
 
 static void deliver_unaligned_data(struct thread *thread, enum cpu_trap trap)
@@ -177,7 +232,7 @@ static void deliver_unaligned_data(struct thread *thread, enum cpu_trap trap)
     (void)trap;
     if (take_apart(thread))
         return;
-    signals_force(thread, SIGBUS, BUS_ADRALN, untagged(guess_address(thread->cpu)), ESR_DATA_ABORT | ESR_ALIGNMENT_FAULT);
+    force_at_data(thread, SIGBUS, BUS_ADRALN, untagged(guess_address(thread->cpu)), ESR_DATA_ABORT | ESR_ALIGNMENT_FAULT);
 }
 
 static void deliver_unaligned_sp(struct thread *thread, enum cpu_trap trap)
@@ -208,7 +263,7 @@ static void deliver_fetch(struct thread *thread, enum cpu_trap trap)
         return; /* or it has become executable meanwhile: again */
     }
     signals_force(thread, SIGSEGV, mapped ? SEGV_ACCERR : SEGV_MAPERR, pc,
-                  ESR_INSTRUCTION_ABORT | (mapped ? ESR_PERMISSION_FAULT : ESR_TRANSLATION_FAULT));
+                  ESR_INSTRUCTION_ABORT | (mapped ? ESR_PERMISSION_FAULT : translation_fault(pc)));
 }
 
 static void deliver_undefined(struct thread *thread, enum cpu_trap trap)
@@ -227,7 +282,7 @@ static void deliver_undefined(struct thread *thread, enum cpu_trap trap)
 static void deliver_unaligned_pc(struct thread *thread, enum cpu_trap trap)
 {
     (void)trap;
-    signals_force(thread, SIGBUS, BUS_ADRALN, thread->cpu->cpu.pc, 0);
+    signals_force(thread, SIGBUS, BUS_ADRALN, thread->cpu->cpu.pc, ESR_PC_ALIGNMENT);
 }
 
 /** There may be no instruction at the target at all, which comes first (Arm ARM DDI 0487, D1.3.6). Else, as Linux does. */
@@ -259,6 +314,9 @@ void fault_trap(struct thread *thread, enum cpu_trap trap)
         [TRAP_BRANCH_TARGET] = deliver_branch_target,
         [TRAP_ALIGN_DATA] = deliver_unaligned_data, [TRAP_ALIGN_SP] = deliver_unaligned_sp,
     };
-    if (trap < sizeof deliver / sizeof deliver[0] && deliver[trap])
+    if (trap >= sizeof deliver / sizeof deliver[0] || !deliver[trap])
+        return;
+    if (signals_hold(thread))
         deliver[trap](thread, trap);
+    signals_set_mask(thread, thread->mask);
 }

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "machine/linux/process.h"
+#include "machine/linux/signals.h"
 
 /*
  * System V AMD64 ABI. The labels that the handler looks at are global so that C can take their addresses; they are hidden,
@@ -74,7 +75,6 @@ __asm__(".text\n"
 
 int guest_copy_raw(void *to, const void *from, size_t size);
 int guest_cas_raw(uint32_t *at, uint32_t expected, uint32_t desired, uint32_t *seen);
-int64_t host_syscall_raw(const int *pending, long number, const uint64_t arguments[6]);
 extern const char guest_copy_at[], guest_copy_failed[], guest_cas_at[], guest_cas_failed[];
 extern const char host_syscall_begin[], host_syscall_end[], host_syscall_restart[];
 
@@ -115,6 +115,8 @@ bool guest_cas32(uint64_t address, uint32_t expected, uint32_t desired, uint32_t
 
 int64_t host_syscall(struct thread *thread, long number, const uint64_t arguments[6])
 {
+    if (__builtin_expect(thread->sync_queued | thread->process->sync_shared, 0))
+        return signals_call_with_pending(thread, number, arguments);
     return host_syscall_raw(&thread->pending, number, arguments);
 }
 

@@ -33,6 +33,7 @@ int64_t guest_read_string(char *to, uint64_t from, size_t size);
 bool guest_cas32(uint64_t address, uint32_t expected, uint32_t desired, uint32_t *seen);
 
 /** A host system call with raw arguments; returns its result or -errno, -RESULT_RESTART when a signal is to be delivered first. */
+int64_t host_syscall_raw(const int *pending, long number, const uint64_t arguments[6]);
 int64_t host_syscall(struct thread *thread, long number, const uint64_t arguments[6]);
 #define HOST_SYSCALL(thread, number, ...) host_syscall(thread, number, (const uint64_t[6]){__VA_ARGS__})
 

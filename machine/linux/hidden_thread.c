@@ -13,6 +13,7 @@
 
 #include "machine/linux/guest_access.h"
 #include "machine/linux/hidden_thread.h"
+#include "machine/linux/process.h"
 #include "machine/linux/syscall.h"
 #include "translator/engine.h"
 
@@ -94,3 +95,26 @@ int64_t sys_getdents64(struct thread *thread, const uint64_t a[6])
             return result < 0 ? result : (int64_t)kept;
     }
 }
+
+/*
+ * What a thread may do is its own: if the compile thread kept what the guest gives up, that would still be there for whoever gets hold
+ * of the process then. The next one has what the guest's thread has that starts it.
+ */
+#define GIVES_UP(call, number)                                                                                                 \
+    int64_t sys_##call(struct thread *thread, const uint64_t a[6])                                                             \
+    {                                                                                                                          \
+        engine_stop_compiling(thread->process->engine);                                                                        \
+        return host_syscall(thread, number, a);                                                                                \
+    }
+GIVES_UP(capset, SYS_capset)
+GIVES_UP(setregid, SYS_setregid)
+GIVES_UP(setgid, SYS_setgid)
+GIVES_UP(setreuid, SYS_setreuid)
+GIVES_UP(setuid, SYS_setuid)
+GIVES_UP(setresuid, SYS_setresuid)
+GIVES_UP(setresgid, SYS_setresgid)
+GIVES_UP(setfsuid, SYS_setfsuid)
+GIVES_UP(setfsgid, SYS_setfsgid)
+GIVES_UP(setgroups, SYS_setgroups)
+GIVES_UP(landlock_restrict_self, 446) /* headers may be older */
+#undef GIVES_UP

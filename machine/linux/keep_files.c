@@ -54,6 +54,8 @@ struct keep_files {
     bool check;
     char *folder;
     uid_t user;
+    const uint8_t *adding_to; /* NULL, or what a file holds that is being added to, mapped … */
+    size_t adding_to_size;    /* … so long */
     dev_t root_device; /* of "/" at the start */
     ino_t root_inode;
 };
@@ -230,7 +232,7 @@ void keep_files_unmapped(struct keep_files *k, uint64_t start, uint64_t end)
 static bool is_ours(const struct keep_files *k, int fd, struct stat *status)
 {
     return fstat(fd, status) == 0 && S_ISREG(status->st_mode) && status->st_uid == k->user && !(status->st_mode & 022) &&
-           status->st_size >= (off_t)sizeof(struct keep_header) && status->st_size <= (off_t)KEEP_FILE_MAX * 2;
+           status->st_size <= (off_t)KEEP_FILE_MAX * 2;
 }
 
 static bool is_folder_ours(const struct keep_files *k)
@@ -341,7 +343,7 @@ static bool write_at(int fd, const void *bytes, size_t size, uint64_t at)
 }
 
 struct folder_entry {
-    char name[NAME_SIZE];
+    char name[NAME_SIZE + 16]; /* of what file_replace() makes, too */
     struct timespec used;
     uint64_t size;
 };
@@ -366,7 +368,7 @@ static void folder_trim(const struct keep_files *k)
         return;
     for (struct dirent *entry; (entry = readdir(folder)) != NULL;) {
         struct stat status;
-        if (strlen(entry->d_name) >= NAME_SIZE || !strstr(entry->d_name, SUFFIX) ||
+        if (strlen(entry->d_name) >= sizeof entries->name || !strstr(entry->d_name, SUFFIX) ||
             fstatat(dirfd(folder), entry->d_name, &status, AT_SYMLINK_NOFOLLOW) < 0 || !S_ISREG(status.st_mode))
             continue;
         if (n == capacity) {
@@ -392,18 +394,34 @@ static void folder_trim(const struct keep_files *k)
     closedir(folder);
 }
 
+/** Cuts off the last part of an absolute path. False: there is none. */
+static bool cut(char *path)
+{
+    char *slash = strrchr(path, '/');
+    if (!slash || !path[1])
+        return false;
+    slash[slash == path] = 0;
+    return true;
+}
+
+/** Not in another user's place, where root with that user's HOME would leave what that user cannot use. */
+static bool make_in(const struct keep_files *k, const char *parent, const char *folder)
+{
+    struct stat status;
+    return stat(parent, &status) == 0 && (status.st_uid == k->user || status.st_uid == 0) && mkdir(folder, 0700) == 0;
+}
+
 /** Creates the folder, and what it is in if that is the user's usual place. */
 static bool make_folder(const struct keep_files *k)
 {
-    if (mkdir(k->folder, 0700) < 0 && errno == ENOENT) {
-        char *parent = strdup(k->folder), *slash = parent ? strrchr(parent, '/') : NULL;
-        if (slash && slash != parent) {
-            *slash = 0;
-            mkdir(parent, 0700);
-            mkdir(k->folder, 0700);
-        }
-        free(parent);
+    char *parent = strdup(k->folder), *above = strdup(k->folder);
+    if (parent && above && cut(parent) && cut(above)) {
+        if (cut(above))
+            make_in(k, above, parent);
+        make_in(k, parent, k->folder);
     }
+    free(parent);
+    free(above);
     return is_folder_ours(k);
 }
 
@@ -426,15 +444,17 @@ static void file_replace(const struct keep_files *k, const struct keep_file *fil
 }
 
 /** Appends to the file, which is locked, or replaces it. */
-static void file_add(const struct keep_files *k, const struct keep_file *file, int fd, size_t size)
+static void file_add(struct keep_files *k, const struct keep_file *file, int fd, size_t size)
 {
-    uint8_t *bytes = mmap(NULL, size, PROT_READ, MAP_SHARED, fd, 0), *whole = NULL;
+    uint8_t *bytes = size ? mmap(NULL, size, PROT_READ, MAP_SHARED, fd, 0) : NULL, *whole = NULL;
     size_t whole_size = 0;
     struct keep_addition addition;
 
     if (bytes == MAP_FAILED)
         return;
-    bool good = keep_bytes_good(bytes, size, &file->header);
+    k->adding_to_size = size;
+    k->adding_to = bytes;
+    bool good = keep_bytes_good(bytes, size, &file->header); /* not of a system that stopped before all was on its disk, say */
     enum keep_fit fit = good ? keep_store_fit(&file->store, bytes, size, &addition) : KEEP_TOO_FULL;
     if (fit == KEEP_FITS) {
         const size_t slots = sizeof(struct keep_header), each = sizeof(struct keep_slot);
@@ -447,7 +467,9 @@ static void file_add(const struct keep_files *k, const struct keep_file *file, i
         if (!whole && good) /* too large, or damaged so that it seems to be */
             whole = keep_store_rebuild(&file->store, NULL, 0, &file->header, &whole_size);
     }
-    munmap(bytes, size);
+    k->adding_to = NULL;
+    if (size)
+        munmap(bytes, size);
     if (whole)
         file_replace(k, file, whole, whole_size);
     free(whole);
@@ -480,7 +502,7 @@ static int open_locked(const struct keep_files *k, const char *path, struct stat
     return -EAGAIN;
 }
 
-static void file_write(const struct keep_files *k, struct keep_file *file)
+static void file_write(struct keep_files *k, struct keep_file *file)
 {
     char path[PATH_MAX];
     struct stat status;
@@ -550,6 +572,25 @@ void keep_files_forked(struct keep_files *k)
 {
     for (struct keep_file *file = k ? k->files : NULL; file; file = file->next)
         keep_store_forget_pending(&file->store);
+}
+
+static bool put_zeros(const uint8_t *bytes, size_t size, uint64_t address)
+{
+    return bytes && address - (uintptr_t)bytes < ((size + 4095) & ~(size_t)4095) &&
+           mmap((void *)(uintptr_t)bytes, size, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0) != MAP_FAILED;
+}
+
+bool keep_files_fault(struct keep_files *k, uint64_t address)
+{
+    if (k && put_zeros(k->adding_to, k->adding_to_size, address))
+        return true;
+    for (struct keep_file *file = k ? k->files : NULL; file; file = file->next) {
+        if (!put_zeros(file->store.bytes, file->store.size, address))
+            continue;
+        __atomic_store_n(&file->store.gone, true, __ATOMIC_RELAXED);
+        return true;
+    }
+    return false;
 }
 
 void keep_files_owner_stopped(struct keep_files *k)

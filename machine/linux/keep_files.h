@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * The files of translator/keep.h: one for each file that guest code is mapped from, in a folder of the user's. They are opened to
- * be mapped, and once more to be written when the process ends, so the guest meets no descriptor of theirs. Whatever is not as
+ * be mapped, and to be written when the process ends or there is much, so the guest meets no descriptor of theirs. Whatever is not as
  * it should be, the folder's or a file's owner, a full disk, other user ids than at the start, only means that nothing is kept.
  *
  * Which mapping is of which file is noted when a mapping is made. It is a hint: what is in memory decides.
@@ -32,6 +32,8 @@ void keep_files_unmapped(struct keep_files *k, uint64_t start, uint64_t end);
 void keep_files_write(struct keep_files *k);
 /** In the child of a fork: what is to be written will be by the parent. */
 void keep_files_forked(struct keep_files *k);
+/** In the handler of SIGBUS. True: a file of ours was read there, which has become shorter, say; from now on it holds nothing. */
+bool keep_files_fault(struct keep_files *k, uint64_t address);
 /** As memory_owner_stopped(). */
 void keep_files_owner_stopped(struct keep_files *k);
 

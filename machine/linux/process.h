@@ -60,6 +60,8 @@ struct thread {
     siginfo_t queued_info;
     uint32_t sync_queued;   /* bit i: sync_info[i] holds an asynchronously sent signal of the synchronous kind */
     siginfo_t sync_info[SYNCHRONOUS_SIGNALS];
+    bool sync_unseen;       /* one came that the guest blocks or ignores: a call that it has interrupted begins again */
+    uint64_t sync_wanted;   /* what the thread waits for in rt_sigtimedwait */
     siginfo_t fault_info;   /* of TRAP_FAULT */
     uint64_t fault_code;    /* x86 page fault error code */
     struct guest_sigaction *actions; /* process.actions, unless the thread is a process that shares memory, but not these */
@@ -88,6 +90,8 @@ struct process {
     struct thread *threads;
     unsigned nthreads;
     struct guest_sigaction actions[GUEST_SIGNALS + 1];
+    uint32_t sync_shared;                 /* bit i: shared_info[i] was sent to the process while its threads block it */
+    siginfo_t shared_info[SYNCHRONOUS_SIGNALS];
     struct rlimit64 limits[RLIM_NLIMITS]; /* of the address-space kind, which must not hit dragoman itself */
     uint32_t limits_set;                  /* bit n: limits[n] was set by the guest */
     bool catch_all;                       /* signals with the default action come here, too: a tracer sees them */

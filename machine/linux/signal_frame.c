@@ -56,7 +56,7 @@ struct frame_link {
 
 static bool on_stack(const struct guest_stack *stack, uint64_t sp)
 {
-    return !(stack->flags & DISABLED) && sp > stack->sp && sp - stack->sp <= stack->size;
+    return !(stack->flags & (DISABLED | (int32_t)AUTODISARM)) && sp > stack->sp && sp - stack->sp <= stack->size;
 }
 
 bool signal_frame_push(struct thread *thread, const siginfo_t *info, const struct guest_sigaction *action, uint64_t frame_mask,
@@ -66,7 +66,7 @@ bool signal_frame_push(struct thread *thread, const siginfo_t *info, const struc
     struct signal_frame frame;
     memset(&frame, 0, sizeof frame);
     frame.info = *info;
-    signal_stack_get(thread, &frame.stack);
+    frame.stack = thread->altstack;
     frame.mask = frame_mask;
     frame.fault_address = fault_address;
     memcpy(frame.regs, cpu->x, sizeof frame.regs);
@@ -87,8 +87,6 @@ bool signal_frame_push(struct thread *thread, const siginfo_t *info, const struc
     sp = (sp - sizeof(struct frame_link)) & ~UINT64_C(15);
     uint64_t link_at = sp;
     sp -= sizeof frame;
-    if (on_stack(&thread->altstack, link_at) && !on_stack(&thread->altstack, sp))
-        return false; /* would run over its end */
     struct frame_link link = {cpu->x[29], cpu->x[30]};
     if (!guest_write(link_at, &link, sizeof link) || !guest_write(sp, &frame, sizeof frame))
         return false;
@@ -165,7 +163,7 @@ void signal_stack_get(const struct thread *thread, struct guest_stack *stack)
 
 int64_t signal_stack_set(struct thread *thread, const struct guest_stack *stack)
 {
-    if (on_stack(&thread->altstack, thread->cpu->sp) && !(thread->altstack.flags & (int32_t)AUTODISARM))
+    if (on_stack(&thread->altstack, thread->cpu->sp))
         return -EPERM;
     int32_t mode = stack->flags & ~(int32_t)AUTODISARM;
     if (mode != 0 && mode != ONSTACK && mode != DISABLED)

@@ -12,9 +12,14 @@
 #include "machine/linux/fault.h"
 #include "machine/linux/gdb_linux.h"
 #include "machine/linux/guest_access.h"
+#include "machine/linux/keep_files.h"
 
 #define HOST_STACK_SIZE (128u << 10)
 #define SA_RESTORER_FLAG 0x04000000u
+/* Those that Linux 5.11 and later keep: a program asks for others, such as SA_UNSUPPORTED, to see whether there are any. */
+#define SA_KNOWN_FLAGS                                                                                                         \
+    (SA_NOCLDSTOP | SA_NOCLDWAIT | SA_SIGINFO | SA_ONSTACK | SA_RESTART | SA_NODEFER | SA_RESETHAND | SA_EXPOSE_TAGBITS_FLAG | \
+     SA_RESTORER_FLAG)
 
 static const int synchronous[SYNCHRONOUS_SIGNALS] = {SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGTRAP};
 #define SYNCHRONOUS_MASK                                                                                                       \
@@ -75,6 +80,30 @@ static void host_action_for(const struct thread *thread, int signal)
     }
 }
 
+static int synchronous_index(int signal)
+{
+    int i = 0;
+    while (synchronous[i] != signal)
+        i++;
+    return i;
+}
+
+static uint64_t set_of_bits(uint32_t queued)
+{
+    uint64_t set = 0;
+    for (int i = 0; i < SYNCHRONOUS_SIGNALS; i++)
+        set |= queued >> i & 1 ? SIGNAL_BIT(synchronous[i]) : 0;
+    return set;
+}
+
+/** One of the synchronous kind, with the lock of the process taken. */
+static void drop_pending(struct thread *thread, int signal)
+{
+    uint32_t bit = 1u << synchronous_index(signal);
+    __atomic_and_fetch(&thread->sync_queued, ~bit, __ATOMIC_SEQ_CST);
+    __atomic_and_fetch(&thread->process->sync_shared, ~bit, __ATOMIC_SEQ_CST);
+}
+
 int64_t signals_set_action(struct thread *thread, int signal, const struct guest_sigaction *new_action,
                            struct guest_sigaction *old_action)
 {
@@ -88,6 +117,9 @@ int64_t signals_set_action(struct thread *thread, int signal, const struct guest
     if (new_action) {
         *action = *new_action;
         action->mask &= ~UNBLOCKABLE_MASK;
+        action->flags &= SA_KNOWN_FLAGS;
+        if (is_synchronous(signal) && action->handler == 1) /* what is pending is dropped */
+            drop_pending(thread, signal);
         host_action_for(thread, signal);
     }
     lock_release(&process->lock);
@@ -137,6 +169,21 @@ void signals_start(struct thread *thread)
     signals_set_host_mask(signals_host_mask(thread->mask));
 }
 
+static void adopt_shared(struct thread *thread, uint64_t set);
+
+/** Has the host keep those of `set` that are pending here; they are blocked there now. */
+static void give_back(struct thread *thread, uint64_t set)
+{
+    for (int i = 0; i < SYNCHRONOUS_SIGNALS; i++) {
+        uint32_t bit = 1u << i;
+        if (!(set & SIGNAL_BIT(synchronous[i])) || !(__atomic_load_n(&thread->sync_queued, __ATOMIC_SEQ_CST) & bit))
+            continue;
+        siginfo_t info = thread->sync_info[i];
+        __atomic_and_fetch(&thread->sync_queued, ~bit, __ATOMIC_SEQ_CST);
+        RAW_SYSCALL(SYS_rt_tgsigqueueinfo, (uint64_t)getpid(), (uint64_t)thread->tid, (uint64_t)synchronous[i], (uint64_t)&info);
+    }
+}
+
 void signals_prepare_exec(struct thread *thread, bool undo)
 {
     const struct process *process = thread->process;
@@ -149,6 +196,10 @@ void signals_prepare_exec(struct thread *thread, bool undo)
             host_action(signal, 1, 0);
     }
     signals_set_host_mask(undo ? signals_host_mask(thread->mask) : thread->mask);
+    if (undo)
+        return;
+    adopt_shared(thread, thread->mask); /* what is pending stays so */
+    give_back(thread, thread->mask);
 }
 
 bool signals_thread_start(struct thread *thread)
@@ -192,14 +243,6 @@ void signals_retake(struct thread *thread)
 
 /* ---- the host handler: async-signal-safe ------------------------------------------------------------------------------------- */
 
-static int synchronous_index(int signal)
-{
-    int i = 0;
-    while (synchronous[i] != signal)
-        i++;
-    return i;
-}
-
 static void set_pending(struct thread *thread)
 {
     __atomic_store_n(&thread->pending, 1, __ATOMIC_SEQ_CST);
@@ -222,6 +265,8 @@ static void host_fault(struct thread *thread, int signal, siginfo_t *info, ucont
             return;
         }
     }
+    if (signal == SIGBUS && thread && keep_files_fault(thread->process->memory.keep, address))
+        return;
     fault_internal(signal, address, uc);
 }
 
@@ -231,6 +276,22 @@ void signals_wake(struct thread *thread, ucontext_t *uc)
     host_syscall_interrupt(thread, uc);
     if (thread->cpu)
         engine_kick(&thread->cpu->cpu);
+}
+
+/** One of the synchronous kind that was sent. False if there is nothing to be done about it now: it is blocked, or ignored. */
+static bool take_sent(struct thread *thread, int signal, const siginfo_t *info)
+{
+    bool watched = thread->gdb || thread->trace.attached, blocked = thread->mask & SIGNAL_BIT(signal);
+    if (blocked || (thread->actions[signal].handler == 1 && !watched))
+        thread->sync_unseen = true;
+    if (!blocked && thread->actions[signal].handler == 1 && !watched)
+        return false;
+    int i = synchronous_index(signal);
+    if (!(__atomic_load_n(&thread->sync_queued, __ATOMIC_SEQ_CST) & 1u << i)) { /* the second one merges with the first */
+        thread->sync_info[i] = *info;
+        __atomic_or_fetch(&thread->sync_queued, 1u << i, __ATOMIC_SEQ_CST);
+    }
+    return !blocked || info->si_code != SI_TKILL; /* sent to the process, it may be for another thread */
 }
 
 static void host_handler(int signal, siginfo_t *info, void *context)
@@ -257,9 +318,10 @@ static void host_handler(int signal, siginfo_t *info, void *context)
         return;
     }
     if (is_synchronous(signal)) {
-        int i = synchronous_index(signal);
-        thread->sync_info[i] = *info;
-        __atomic_or_fetch(&thread->sync_queued, 1u << i, __ATOMIC_SEQ_CST);
+        if (!take_sent(thread, signal, info)) {
+            host_syscall_interrupt(thread, uc);
+            return;
+        }
     } else {
         thread->queued_info = *info;
         __atomic_store_n(&thread->queued, true, __ATOMIC_SEQ_CST);
@@ -308,7 +370,8 @@ static void deliver_taken(struct thread *thread, const siginfo_t *info, bool for
 
     uint64_t frame_mask = thread->restore_mask ? thread->saved_mask : thread->mask;
     thread->restore_mask = false;
-    if (!signal_frame_push(thread, info, &action, frame_mask, address, esr)) {
+    bool abort = esr >> 26 == ESR_CLASS_DATA_ABORT || esr >> 26 == ESR_CLASS_INSTRUCTION_ABORT; /* others have no fault_address */
+    if (!signal_frame_push(thread, info, &action, frame_mask, abort ? address : 0, esr)) {
         siginfo_t segv = {.si_signo = SIGSEGV, .si_code = SI_KERNEL};
         if (signal == SIGSEGV)
             fault_terminate(thread, info, forced, address);
@@ -357,6 +420,17 @@ void signals_catch_all(struct thread *thread) { catch_signals(thread, true); }
 
 void signals_catch_handled(struct thread *thread) { catch_signals(thread, false); }
 
+bool signals_went_unseen(struct thread *thread)
+{
+    bool unseen = thread->sync_unseen;
+    thread->sync_unseen = false;
+    uint64_t here = set_of_bits(__atomic_load_n(&thread->sync_queued, __ATOMIC_SEQ_CST)) & ~thread->mask;
+    if (!unseen || here || __atomic_load_n(&thread->queued, __ATOMIC_SEQ_CST) || thread->trace.asked || thread->gdb)
+        return false;
+    signals_end_wait(thread);
+    return true;
+}
+
 void signals_restart(struct thread *thread)
 {
     if (!thread->trace.restart)
@@ -366,23 +440,145 @@ void signals_restart(struct thread *thread)
     thread->cpu->x[0] = thread->trace.first_argument;
 }
 
+/* ---- those of the synchronous kind that were sent while they are blocked ------------------------------------------------------- */
+
+/** True when another thread waits for the signal or lets it through, and has been given it. With the lock taken. */
+static bool give_to_another(struct thread *thread, const siginfo_t *info)
+{
+    uint64_t bit = SIGNAL_BIT(info->si_signo);
+    for (const struct thread *other = thread->process->threads; other; other = other->next) {
+        uint64_t takes = __atomic_load_n(&other->sync_wanted, __ATOMIC_SEQ_CST) | ~__atomic_load_n(&other->mask, __ATOMIC_SEQ_CST);
+        if (other != thread && takes & bit &&
+            RAW_SYSCALL(SYS_rt_tgsigqueueinfo, (uint64_t)getpid(), (uint64_t)other->tid, (uint64_t)info->si_signo,
+                        (uint64_t)info) == 0)
+            return true;
+    }
+    return false;
+}
+
+/** What was sent to the process and is blocked here is for whoever takes it first. */
+static void share_blocked(struct thread *thread)
+{
+    struct process *process = thread->process;
+    if (!__atomic_load_n(&thread->sync_queued, __ATOMIC_SEQ_CST) || thread->vfork_child)
+        return;
+    lock_take(&process->lock);
+    for (int i = 0; i < SYNCHRONOUS_SIGNALS; i++) {
+        siginfo_t info = thread->sync_info[i];
+        if (!(__atomic_load_n(&thread->sync_queued, __ATOMIC_SEQ_CST) & 1u << i) || info.si_code == SI_TKILL ||
+            !(thread->mask & SIGNAL_BIT(synchronous[i])))
+            continue;
+        __atomic_and_fetch(&thread->sync_queued, ~(1u << i), __ATOMIC_SEQ_CST);
+        if (!(process->sync_shared & 1u << i))
+            process->shared_info[i] = info;
+        /* Before the others are looked at: one that begins to wait now finds it. */
+        __atomic_or_fetch(&process->sync_shared, 1u << i, __ATOMIC_SEQ_CST);
+        if (give_to_another(thread, &info))
+            __atomic_and_fetch(&process->sync_shared, ~(1u << i), __ATOMIC_SEQ_CST);
+    }
+    lock_release(&process->lock);
+}
+
+/** Takes from those of the process what is in `set`. */
+static void adopt_shared(struct thread *thread, uint64_t set)
+{
+    struct process *process = thread->process;
+    if (__builtin_expect(!__atomic_load_n(&process->sync_shared, __ATOMIC_SEQ_CST), 1) || thread->vfork_child)
+        return;
+    lock_take(&process->lock);
+    for (int i = 0; i < SYNCHRONOUS_SIGNALS; i++) {
+        uint32_t bit = 1u << i;
+        if (!(process->sync_shared & bit) || !(set & SIGNAL_BIT(synchronous[i])) ||
+            (__atomic_load_n(&thread->sync_queued, __ATOMIC_SEQ_CST) & bit))
+            continue;
+        thread->sync_info[i] = process->shared_info[i];
+        __atomic_and_fetch(&process->sync_shared, ~bit, __ATOMIC_SEQ_CST);
+        __atomic_or_fetch(&thread->sync_queued, bit, __ATOMIC_SEQ_CST);
+    }
+    lock_release(&process->lock);
+}
+
+uint64_t signals_pending_here(const struct thread *thread)
+{
+    return set_of_bits(__atomic_load_n(&thread->sync_queued, __ATOMIC_SEQ_CST) |
+                       __atomic_load_n(&thread->process->sync_shared, __ATOMIC_SEQ_CST));
+}
+
+int signals_take(struct thread *thread, uint64_t set, siginfo_t *info)
+{
+    __atomic_store_n(&thread->sync_wanted, set, __ATOMIC_SEQ_CST);
+    adopt_shared(thread, set);
+    for (int i = 0; i < SYNCHRONOUS_SIGNALS; i++) {
+        if ((__atomic_load_n(&thread->sync_queued, __ATOMIC_SEQ_CST) & 1u << i) && (set & SIGNAL_BIT(synchronous[i]))) {
+            *info = thread->sync_info[i];
+            __atomic_and_fetch(&thread->sync_queued, ~(1u << i), __ATOMIC_SEQ_CST);
+            return synchronous[i];
+        }
+    }
+    return 0;
+}
+
+/** Calls that a signalfd answers; with a mask of their own they would be interrupted. */
+static bool looks_at_signals(long number, const uint64_t a[6])
+{
+    return number == SYS_read || number == SYS_readv || (number == SYS_ppoll && !a[3]) || (number == SYS_pselect6 && !a[5]) ||
+           (number == SYS_epoll_pwait && !a[4]) || (number == SYS_epoll_pwait2 && !a[4]) || number == SYS_epoll_wait ||
+           number == SYS_poll;
+}
+
+int64_t signals_call_with_pending(struct thread *thread, long number, const uint64_t arguments[6])
+{
+    if (!looks_at_signals(number, arguments))
+        return host_syscall_raw(&thread->pending, number, arguments);
+    adopt_shared(thread, thread->mask);
+    uint64_t set = set_of_bits(__atomic_load_n(&thread->sync_queued, __ATOMIC_SEQ_CST)) & thread->mask;
+    RAW_SYSCALL(SYS_rt_sigprocmask, SIG_BLOCK, (uint64_t)&set, 0, 8);
+    give_back(thread, set);
+    int64_t result = host_syscall_raw(&thread->pending, number, arguments);
+    RAW_SYSCALL(SYS_rt_sigprocmask, SIG_UNBLOCK, (uint64_t)&set, 0, 8); /* what is still there comes back */
+    return result;
+}
+
+/* ---- … and all ------------------------------------------------------------------------------------------------------------------- */
+
+/** True when the handler of `signal` would run with the queued signal blocked: then that one goes first, if it may. */
+static bool queued_goes_first(const struct thread *thread, int signal)
+{
+    return __atomic_load_n(&thread->queued, __ATOMIC_SEQ_CST) &&
+           thread->actions[signal].mask & SIGNAL_BIT(thread->queued_info.si_signo);
+}
+
+static void deliver_queued(struct thread *thread)
+{
+    if (!__atomic_exchange_n(&thread->queued, false, __ATOMIC_SEQ_CST))
+        return;
+    siginfo_t info = thread->queued_info;
+    if (thread->mask & SIGNAL_BIT(info.si_signo)) /* by a handler that has been started since it came */
+        RAW_SYSCALL(SYS_rt_tgsigqueueinfo, (uint64_t)getpid(), (uint64_t)thread->tid, (uint64_t)info.si_signo, (uint64_t)&info);
+    else
+        deliver_one(thread, &info, false, 0, 0);
+}
+
 void signals_deliver(struct thread *thread)
 {
     while (__atomic_exchange_n(&thread->pending, 0, __ATOMIC_SEQ_CST)) {
         if (thread->trace.asked)
             trace_answer(thread);
+        share_blocked(thread);
         for (int i = 0; i < SYNCHRONOUS_SIGNALS; i++) {
             if (!(__atomic_load_n(&thread->sync_queued, __ATOMIC_SEQ_CST) & 1u << i) ||
                 (thread->mask & SIGNAL_BIT(synchronous[i])))
                 continue;
+            if (queued_goes_first(thread, synchronous[i])) {
+                deliver_queued(thread);
+                i = -1; /* from the first, by the mask of now */
+                continue;
+            }
             siginfo_t info = thread->sync_info[i];
             __atomic_and_fetch(&thread->sync_queued, ~(1u << i), __ATOMIC_SEQ_CST);
             deliver_one(thread, &info, false, 0, 0);
         }
-        if (__atomic_exchange_n(&thread->queued, false, __ATOMIC_SEQ_CST)) {
-            siginfo_t info = thread->queued_info;
-            deliver_one(thread, &info, false, 0, 0);
-        }
+        deliver_queued(thread);
         signals_end_wait(thread);
         /* From here on the next one may come. */
         signals_set_host_mask(signals_host_mask(thread->mask));
@@ -391,8 +587,15 @@ void signals_deliver(struct thread *thread)
     signals_restart(thread);
 }
 
+bool signals_hold(struct thread *thread)
+{
+    signals_block_all();
+    return !__atomic_load_n(&thread->queued, __ATOMIC_SEQ_CST);
+}
+
 void signals_force_info(struct thread *thread, const siginfo_t *info, uint64_t address, uint64_t esr)
 {
+    signals_block_all(); /* what comes now sees the mask of the handler */
     deliver_one(thread, info, true, address, esr);
     signals_set_mask(thread, thread->mask);
 }
@@ -414,31 +617,11 @@ int64_t signals_set_mask(struct thread *thread, uint64_t mask)
     int64_t result = HOST_SYSCALL(thread, SYS_rt_sigprocmask, SIG_SETMASK, (uint64_t)&host, 0, 8);
     if (result < 0)
         return result;
-    thread->mask = mask;
+    __atomic_store_n(&thread->mask, mask, __ATOMIC_SEQ_CST);
+    adopt_shared(thread, ~mask);
     for (int i = 0; i < SYNCHRONOUS_SIGNALS; i++) {
         if ((__atomic_load_n(&thread->sync_queued, __ATOMIC_SEQ_CST) & 1u << i) && !(mask & SIGNAL_BIT(synchronous[i])))
             set_pending(thread);
-    }
-    return 0;
-}
-
-uint64_t signals_pending_here(const struct thread *thread)
-{
-    uint32_t queued = __atomic_load_n(&thread->sync_queued, __ATOMIC_SEQ_CST);
-    uint64_t set = 0;
-    for (int i = 0; i < SYNCHRONOUS_SIGNALS; i++)
-        set |= queued >> i & 1 ? SIGNAL_BIT(synchronous[i]) : 0;
-    return set;
-}
-
-int signals_take(struct thread *thread, uint64_t set, siginfo_t *info)
-{
-    for (int i = 0; i < SYNCHRONOUS_SIGNALS; i++) {
-        if ((__atomic_load_n(&thread->sync_queued, __ATOMIC_SEQ_CST) & 1u << i) && (set & SIGNAL_BIT(synchronous[i]))) {
-            *info = thread->sync_info[i];
-            __atomic_and_fetch(&thread->sync_queued, ~(1u << i), __ATOMIC_SEQ_CST);
-            return synchronous[i];
-        }
     }
     return 0;
 }
@@ -448,7 +631,8 @@ int64_t signals_begin_wait(struct thread *thread, uint64_t mask)
     thread->saved_mask = thread->mask;
     thread->mask = mask & ~UNBLOCKABLE_MASK;
     thread->restore_mask = true;
-    if (!(signals_pending_here(thread) & ~thread->mask))
+    adopt_shared(thread, ~thread->mask);
+    if (!(set_of_bits(__atomic_load_n(&thread->sync_queued, __ATOMIC_SEQ_CST)) & ~thread->mask))
         return 0;
     set_pending(thread);
     return -EINTR;

@@ -15,6 +15,10 @@
 
 #include "machine/linux/process.h"
 
+#define SA_EXPOSE_TAGBITS_FLAG 0x800u
+/* ESR_EL1.EC: Arm ARM DDI 0487, D24.2.40 */
+#define ESR_CLASS_INSTRUCTION_ABORT 0x20u
+#define ESR_CLASS_DATA_ABORT 0x24u
 #define SIGNAL_BIT(n) (UINT64_C(1) << ((n) - 1))
 
 /** Reads the inherited actions and mask, installs the handlers of the synchronous signals. */
@@ -62,6 +66,16 @@ void signals_end_wait(struct thread *thread);
 uint64_t signals_pending_here(const struct thread *thread);
 /** Takes one of those that are in `set`; 0 if there is none. */
 int signals_take(struct thread *thread, uint64_t set, siginfo_t *info);
+
+/** An interrupted call is to begin again: what has come is blocked or ignored, which natively would not have interrupted it. */
+bool signals_went_unseen(struct thread *thread);
+/** host_syscall() while some of them are pending: the host keeps them meanwhile, so that a signalfd shows them. */
+int64_t signals_call_with_pending(struct thread *thread, long number, const uint64_t arguments[6]);
+/**
+ * Before signals_force(), by who can do the instruction again: has all others wait until the guest's mask is that of the
+ * handler. False when one is there already, which goes first.
+ */
+bool signals_hold(struct thread *thread);
 
 /** Host mask for a guest mask. */
 uint64_t signals_host_mask(uint64_t guest_mask);

@@ -96,8 +96,10 @@ int64_t sys_rt_sigtimedwait(struct thread *thread, const uint64_t a[6])
     if (!guest_read(&set, a[0], sizeof set))
         return -EFAULT;
     int signal = signals_take(thread, set, &info);
+    int64_t result = signal ? 0 : HOST_SYSCALL(thread, SYS_rt_sigtimedwait, a[0], a[1], a[2], 8);
+    __atomic_store_n(&thread->sync_wanted, 0, __ATOMIC_SEQ_CST);
     if (!signal)
-        return HOST_SYSCALL(thread, SYS_rt_sigtimedwait, a[0], a[1], a[2], 8);
+        return result;
     return a[1] && !guest_write(a[1], &info, sizeof info) ? -EFAULT : signal;
 }
 

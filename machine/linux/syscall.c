@@ -173,6 +173,8 @@ void syscall_run(struct thread *thread)
     }
     uint64_t first_argument = cpu->x[0];
     int64_t result = run(thread, cpu->x[8] & UINT32_MAX);
+    if (result == -EINTR && thread->sync_unseen && signals_went_unseen(thread))
+        result = -RESULT_RESTART;
     if (result == -EINTR && thread->trace.asked) { /* interrupted by the arrival of a tracer */
         thread->trace.number = (int32_t)cpu->x[8];
         thread->trace.first_argument = first_argument;

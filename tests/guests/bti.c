@@ -207,6 +207,41 @@ static void check_changes(void)
     }
 }
 
+/** What a branch has led to for a long time is refused as soon as its page is guarded, wherever it has been translated to. */
+static void check_steady(void)
+{
+    if (!has_bti)
+        return;
+    CHECK_EQ(protect(sources, 1), 0);
+    for (unsigned b = 0; b < BRANCHES; b++) {
+        for (unsigned p = 0; p < PADS; p++) {
+            CHECK_EQ(protect(targets, 0), 0);
+            for (unsigned i = 0; i < 300; i++)
+                check_pair(b, p, 1, 0);
+            CHECK_EQ(protect(targets, 1), 0);
+            for (unsigned i = 0; i < 5; i++)
+                check_pair(b, p, 1, 1);
+        }
+    }
+}
+
+/** There is no code at the last address, but a branch's target may be there, of each kind. */
+static void check_last_address(void)
+{
+    handle(SIGSEGV);
+    CHECK_EQ(protect(sources, has_bti), 0);
+    for (uint64_t fpcr = 0; fpcr <= 3 << 24; fpcr += 1 << 24) { /* what is known of targets is forgotten when FPCR changes */
+        __asm__ volatile("msr fpcr, %0" : : "r"(fpcr));
+        for (unsigned b = 0; b < BRANCHES; b++) {
+            caught = 0;
+            go(sources + b * SLOT, (const uint32_t *)-4);
+            CHECK_EQ(caught, SIGSEGV);
+            CHECK_EQ(caught_pc, -4);
+        }
+    }
+    __asm__ volatile("msr fpcr, xzr");
+}
+
 static void to_target(int signal, siginfo_t *info, void *context)
 {
     ucontext_t *uc = context;
@@ -294,6 +329,8 @@ int main(void)
     check_pairs(1);
     check_pairs(4);
     check_changes();
+    check_steady();
+    check_last_address();
     check_signals();
     check_missing();
     check_calls();

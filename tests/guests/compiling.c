@@ -163,6 +163,35 @@ static void unshare_all(void)
     }
 }
 
+/** What is given up is given up by all threads, those that are not listed included. */
+static void change_user(void)
+{
+    int status;
+    pid_t child = fork();
+    if (child == 0) {
+        write_loops(1);
+        run_loops(1, 6000);
+        if (setgid(4321) != 0 || setuid(4321) != 0)
+            _exit(errno == EPERM ? 0 : 1);
+        for (pid_t tid = getpid(); tid < getpid() + 300; tid++) {
+            char path[64], line[256];
+            unsigned uid = 4321, gid = 4321;
+            snprintf(path, sizeof path, "/proc/%d/task/%d/status", getpid(), tid);
+            FILE *file = fopen(path, "r");
+            while (file && fgets(line, sizeof line, file))
+                (void)(sscanf(line, "Uid: %u", &uid) + sscanf(line, "Gid: %u", &gid));
+            if (file)
+                fclose(file);
+            CHECK_EQ(uid, 4321);
+            CHECK_EQ(gid, 4321);
+        }
+        run_loops(1, 6000);
+        _exit(check_failures);
+    }
+    CHECK(waitpid(child, &status, 0) == child);
+    CHECK_EQ(status, 0);
+}
+
 /** Whoever unshares his descriptors is the last to have those that he closes. */
 static void close_descriptors(void)
 {
@@ -282,6 +311,7 @@ int main(void)
     count_threads();
     take_signals();
     unshare_all();
+    change_user();
     close_descriptors();
     without_threads();
     fork_often();
