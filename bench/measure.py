@@ -28,7 +28,7 @@ COUNTED = {
     'signals': [('kill', 'signals kill', 50000), ('SIGSEGV, repaired', 'signals fault', 30000), ('between threads', 'signals pingpong', 30000)],
     'processes': [('fork, exit, wait', 'processes fork', 500), ('thread, join', 'processes thread', 5000)],
 }
-USERLAND_ROUNDS = 3 # they take minutes
+USERLAND_ROUNDS = 2 # they take minutes
 THREADED = ['compute', 'atomic', 'mutex']
 # Lines of bench/userland: whether the host's compiler can do the same.
 USERLAND = {'shell': ('100 x sh -c true', True), 'configure': ('configure', True), 'compile': ('gcc -O2 -c', True), 'build': ('package build, make -j2', True),
