@@ -638,6 +638,12 @@ int64_t signals_begin_wait(struct thread *thread, uint64_t mask)
     return -EINTR;
 }
 
+bool signals_came_by_wait(const struct thread *thread)
+{
+    return thread->restore_mask && __atomic_load_n(&thread->queued, __ATOMIC_SEQ_CST) &&
+           thread->saved_mask & ~thread->mask & SIGNAL_BIT(thread->queued_info.si_signo);
+}
+
 void signals_end_wait(struct thread *thread)
 {
     if (!thread->restore_mask)

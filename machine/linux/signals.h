@@ -61,6 +61,8 @@ int64_t signals_set_mask(struct thread *thread, uint64_t mask);
 int64_t signals_begin_wait(struct thread *thread, uint64_t mask);
 /** Back from such a call without a signal: the mask of before is in force again. */
 void signals_end_wait(struct thread *thread);
+/** A signal has come that only the mask of the call lets through: io_uring_enter may have a result all the same. It is delivered first. */
+bool signals_came_by_wait(const struct thread *thread);
 
 /** Signals of the synchronous kind that were sent, and that the host therefore does not keep: they are pending here. */
 uint64_t signals_pending_here(const struct thread *thread);

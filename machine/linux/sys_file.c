@@ -192,7 +192,7 @@ int64_t syscall_wait_begin(struct thread *thread, uint64_t address, uint64_t siz
 
 int64_t syscall_wait_end(struct thread *thread, int64_t result)
 {
-    if (result != -EINTR)
+    if (result != -EINTR && !signals_came_by_wait(thread))
         signals_end_wait(thread);
     return result;
 }
