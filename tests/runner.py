@@ -21,7 +21,8 @@ GUESTS = {
     'signals': ['-O0', '-O2'], 'calls': ['-O0', '-O2'], 'selfmod': ['-O2'], 'compiling': ['-O2'], 'threads': ['-O0', '-O2'], 'translating': ['-O1'], 'ordering': ['-O0', '-O2'],
     'exclusives': LEVELS, 'litmus': LEVELS,
     'process': ['-O1'], 'killed': ['-O1'], 'exec': ['-O1'], 'pauth': ['-O0', '-O2'], 'copying': ['-O0', '-O2'], 'addresses': ['-O0', '-O2'], 'tracing': ['-O0', '-O2'],
-    'seccomp': ['-O0', '-O2'], 'cloning': ['-O0', '-O2'], 'uring': ['-O0', '-O2'], 'sights': ['-O1'], 'layouts': ['-O1'], 'waiting': ['-O2'], 'contexts': ['-O2'], 'delivery': ['-O2'], 'roots': ['-O0', '-O2'], 'hostile': ['-O2'],
+    'seccomp': ['-O0', '-O2'], 'cloning': ['-O0', '-O2'], 'uring': ['-O0', '-O2'], 'sights': ['-O1'], 'layouts': ['-O1'], 'waiting': ['-O2'], 'contexts': ['-O2'], 'delivery': ['-O2'],
+    'dispositions': ['-O2'], 'roots': ['-O0', '-O2'], 'hostile': ['-O2'],
     'bti': ['-O0', '-O2'], 'guarded': ['-O2'], 'invalid': ['-O0', '-O2'],
 }
 # Flags of one of them.

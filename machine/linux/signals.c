@@ -278,6 +278,15 @@ void signals_wake(struct thread *thread, ucontext_t *uc)
         engine_kick(&thread->cpu->cpu);
 }
 
+/* Instead of SI_USER, which the kernel lets nobody send another thread. */
+#define FORWARDED_CODE (-0x4000)
+
+void signals_restore_code(siginfo_t *info)
+{
+    if (is_synchronous(info->si_signo) && info->si_code == FORWARDED_CODE)
+        info->si_code = SI_USER;
+}
+
 /** One of the synchronous kind that was sent. False if there is nothing to be done about it now: it is blocked, or ignored. */
 static bool take_sent(struct thread *thread, int signal, const siginfo_t *info)
 {
@@ -289,6 +298,7 @@ static bool take_sent(struct thread *thread, int signal, const siginfo_t *info)
     int i = synchronous_index(signal);
     if (!(__atomic_load_n(&thread->sync_queued, __ATOMIC_SEQ_CST) & 1u << i)) { /* the second one merges with the first */
         thread->sync_info[i] = *info;
+        signals_restore_code(&thread->sync_info[i]);
         __atomic_or_fetch(&thread->sync_queued, 1u << i, __ATOMIC_SEQ_CST);
     }
     return !blocked || info->si_code != SI_TKILL; /* sent to the process, it may be for another thread */
@@ -446,11 +456,14 @@ void signals_restart(struct thread *thread)
 static bool give_to_another(struct thread *thread, const siginfo_t *info)
 {
     uint64_t bit = SIGNAL_BIT(info->si_signo);
+    siginfo_t sent = *info;
+    if (sent.si_code == SI_USER)
+        sent.si_code = FORWARDED_CODE;
     for (const struct thread *other = thread->process->threads; other; other = other->next) {
         uint64_t takes = __atomic_load_n(&other->sync_wanted, __ATOMIC_SEQ_CST) | ~__atomic_load_n(&other->mask, __ATOMIC_SEQ_CST);
         if (other != thread && takes & bit &&
             RAW_SYSCALL(SYS_rt_tgsigqueueinfo, (uint64_t)getpid(), (uint64_t)other->tid, (uint64_t)info->si_signo,
-                        (uint64_t)info) == 0)
+                        (uint64_t)&sent) == 0)
             return true;
     }
     return false;

@@ -69,6 +69,8 @@ uint64_t signals_pending_here(const struct thread *thread);
 /** Takes one of those that are in `set`; 0 if there is none. */
 int signals_take(struct thread *thread, uint64_t set, siginfo_t *info);
 
+/** What the host says of a signal that one thread has sent on to another: as it was. */
+void signals_restore_code(siginfo_t *info);
 /** An interrupted call is to begin again: what has come is blocked or ignored, which natively would not have interrupted it. */
 bool signals_went_unseen(struct thread *thread);
 /** host_syscall() while some of them are pending: the host keeps them meanwhile, so that a signalfd shows them. */

@@ -98,8 +98,13 @@ int64_t sys_rt_sigtimedwait(struct thread *thread, const uint64_t a[6])
     int signal = signals_take(thread, set, &info);
     int64_t result = signal ? 0 : HOST_SYSCALL(thread, SYS_rt_sigtimedwait, a[0], a[1], a[2], 8);
     __atomic_store_n(&thread->sync_wanted, 0, __ATOMIC_SEQ_CST);
-    if (!signal)
+    if (!signal) {
+        if (result > 0 && a[1] && guest_read(&info, a[1], sizeof info)) {
+            signals_restore_code(&info);
+            guest_write(a[1], &info, sizeof info);
+        }
         return result;
+    }
     return a[1] && !guest_write(a[1], &info, sizeof info) ? -EFAULT : signal;
 }
 
