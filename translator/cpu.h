@@ -12,7 +12,7 @@
 #include <immintrin.h>
 #include <stdint.h>
 
-#define CPU_BIAS 192
+#define CPU_BIAS 216
 #define CPU_SPILL_SLOTS 512 /* 8-byte units for values that found no host register; a v128 takes two, aligned */
 
 struct engine;
@@ -114,7 +114,7 @@ struct cpu {
                              (either backend) it is in the host's MXCSR; enter() loads it and saves it back */
     uint32_t branch_kind; /* not 0: pc has been reached by an indirect branch of this kind, and whether it may be has not been
                              looked at yet. Set by translated code when it leaves for CPU_EXIT_LOOKUP, and by the machine */
-    /* 96 bytes; the ISA's general registers follow. */
+    /* 88 bytes; the ISA's general registers follow: the first 32 of them are within CPU_BIAS + [-128, 127]. */
 };
 
 static inline struct cpu_front *cpu_front(struct cpu *cpu) { return (struct cpu_front *)cpu - 1; }
