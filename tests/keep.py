@@ -132,6 +132,63 @@ int main(void)
     return 0;
 }
 '''
+# A thread closes what it has not opened, and opens a file in its place, while the process ends.
+CLOSES = r'''
+#define _GNU_SOURCE
+#include <fcntl.h>
+#include <math.h>
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+static volatile int begun;
+static void *close_all(void *name)
+{
+    for (;;) {
+        for (int fd = 3; fd < 8; fd++)
+            close(fd);
+        for (int i = 0; i < 4; i++)
+            open(name, O_RDWR | O_CREAT, 0600);
+        begun = 1;
+    }
+    return NULL;
+}
+static int by_name(const void *a, const void *b) { return strcmp(*(char **)a, *(char **)b); }
+int main(int argc, char **argv)
+{
+    pthread_t thread;
+    char text[100];
+    pthread_create(&thread, NULL, close_all, argv[1]);
+    while (!begun)
+        ;
+    snprintf(text, sizeof text, "%.6f %g", sin(argc) + sqrt(1001), pow(3, 4.5));
+    qsort(argv, argc, sizeof *argv, by_name);
+    if (argc > 2)
+        execl("/proc/self/exe", "x", argv[1], NULL);
+    exit(0);
+}
+'''
+# How: 's' by a fault, 'k' by a signal that nobody can handle, after some time.
+DIES = r'''
+#include <math.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <time.h>
+#include <unistd.h>
+int main(int argc, char **argv)
+{
+    char text[100];
+    snprintf(text, sizeof text, "%.6f %g", sin(argc) + sqrt(1001), pow(3, 4.5));
+    if (argv[1][0] == 'k') {
+        usleep(2100000);
+        snprintf(text, sizeof text, "%s %d", ctime(&(time_t){argc}), getpid());
+        kill(getpid(), SIGKILL);
+    }
+    *(volatile int *)8 = 0;
+}
+'''
 
 
 def check(condition, what):
@@ -161,7 +218,7 @@ def run(folder, *command, mode='on', options=(), status=None):
     accel = f'translator,keep={mode}' + (f',keepdir={folder}' if folder else '')
     done = subprocess.run([*dragoman, '-d', 'stats', '-D', log, '-accel', accel, '-L', cross_root, *options, *command],
                           stdout=subprocess.PIPE, stderr=subprocess.PIPE, stdin=subprocess.DEVNULL, timeout=100)
-    check(done.stderr == b'', f'{command}: {done.stderr.decode(errors="replace")}')
+    check(done.stderr == b'' or (status or 0) < 0, f'{command}: {done.stderr.decode(errors="replace")}')
     check(status is None or done.returncode == status, f'{command}: status {done.returncode}')
     stats = {}
     for line in open(log):
@@ -314,6 +371,50 @@ def bad_folders(program, expected):
     check(run(folder, program, status=42)[0] == expected, 'links in the place of files')
 
 
+def places(program, expected):
+    """What the folder is in counts as well."""
+    def kept(where):
+        for _ in range(2):
+            output, stats = run(where, program, status=42)
+            check(output == expected, where)
+        return stats[USED] > 500
+    folder = fresh('place')
+    os.makedirs(f'{folder}/sub')
+    for mode, good in ((0o777, False), (0o757, False), (0o1777, True), (0o755, True)):
+        os.chmod(folder, mode)
+        for where in f'{folder}/{mode:o}', f'{folder}/sub/{mode:o}':
+            check(kept(where) == good and os.path.exists(where) == good, f'{where}: in a folder of mode {mode:o}')
+    os.symlink(f'{folder}/sub', f'{work}/by-link')
+    check(kept(f'{work}/by-link/kept'), 'in a folder by a link')
+    os.chmod(folder, 0o777)
+    check(not kept(f'{work}/by-link/kept'), 'by a link in a folder that anybody can write')
+    if os.geteuid() != 0:
+        return
+    os.chmod(folder, 0o755)
+    os.chmod(work, 0o755)
+    os.chown(f'{folder}/sub', 12345, 0)
+    check(not kept(f'{folder}/sub/755'), "in another user's folder")
+    os.chown(f'{folder}/sub', 0, 12345)
+    os.chmod(f'{folder}/sub', 0o775)
+    check(not kept(f'{folder}/sub/755'), 'in a folder that a group can write')
+    os.chmod(f'{folder}/sub', 0o755)
+    check(kept(f'{folder}/sub/755'), 'as before')
+
+
+def ends(closes, dies):
+    """Whichever way the process ends, what is kept is kept, and not in a file of the guest's."""
+    for options in [], ['and execute']:
+        for i in range(15):
+            folder, name = fresh('ends'), f'{work}/guest-file'
+            run(folder, closes, name, *options, status=0)
+            check(os.path.getsize(name) == 0, f'{os.path.getsize(name)} bytes in a file of the guest')
+    for how, status in ('s', -11), ('k', -9):
+        folder = fresh('ends')
+        run(folder, dies, how, status=status)
+        names = os.listdir(folder) if os.path.isdir(folder) else []
+        check(any(os.path.getsize(f'{folder}/{n}') > 50000 for n in names), f'nothing is kept of a process that has died ({how}): {names}')
+
+
 def limited(program, expected):
     """No place for files: a full disk's errors come to the same."""
     folder = fresh('limited')
@@ -338,6 +439,8 @@ try:
     others_folder(dynamic, expected)
     shortened(compile_guest('shortens', SHORTENS))
     limited(dynamic, expected)
+    places(dynamic, expected)
+    ends(compile_guest('closes', CLOSES, '-pthread'), compile_guest('dies', DIES))
 finally:
     shutil.rmtree(work, ignore_errors=True)
 print(f'keep: {counter} runs')

@@ -21,6 +21,7 @@
 
 #include "tests/toy_isa.h"
 #include "translator/engine.h"
+#include "translator/keep_store.h"
 
 enum { MEMORY_SIZE = 1 << 20, LOOP_WORDS = 8, LOOPS = 2000 };
 
@@ -80,7 +81,7 @@ static void let_go(struct fixture *f)
     pthread_mutex_unlock(&f->mutex);
 }
 
-static void open_engine(struct fixture *f, int hold, size_t cache_size)
+static void open_engine_keeping(struct fixture *f, int hold, size_t cache_size, struct engine_keep keep)
 {
     struct engine_memory memory = {fetch, f};
     struct engine_options options;
@@ -97,12 +98,18 @@ static void open_engine(struct fixture *f, int hold, size_t cache_size)
     options.thread = true;
     options.thread_after = 0;
     options.observer = &f->observer;
+    options.keep = keep;
     if (cache_size)
         options.cache_size = cache_size;
     f->engine = engine_create(&toy_isa, &backend_x86_64, &memory, &options, error);
     assert_non_null(f->engine);
     f->cpu = (struct toy_cpu *)engine_cpu_new(f->engine);
     assert_non_null(f->cpu);
+}
+
+static void open_engine(struct fixture *f, int hold, size_t cache_size)
+{
+    open_engine_keeping(f, hold, cache_size, (struct engine_keep){.find = NULL});
 }
 
 static void close_engine(struct fixture *f)
@@ -240,6 +247,44 @@ static void unmapping(void **state)
     while (stats_of(&f).thread_dropped == 0)
         sched_yield();
     close_engine(&f);
+}
+
+struct kept_code {
+    struct keep_store store;
+    const struct fixture *f;
+};
+
+static struct keep_store *find_store(void *opaque, uint64_t pc, struct keep_extent *extent)
+{
+    struct kept_code *kept = opaque;
+    uint64_t start = (uintptr_t)kept->f->code;
+    (void)pc;
+    *extent = (struct keep_extent){start, start + MEMORY_SIZE, 0};
+    return &kept->store;
+}
+
+/** The file of code has become shorter: nothing can be read there any more, by what is to be kept either. */
+static void shortening(void **state)
+{
+    struct fixture f;
+    struct kept_code kept = {.f = &f};
+    int fd = memfd_create("code", MFD_CLOEXEC);
+    (void)state;
+    open_engine_keeping(&f, ENGINE_COMPILING_DONE, 0, (struct engine_keep){.find = find_store, .opaque = &kept});
+    assert_int_equal(ftruncate(fd, MEMORY_SIZE), 0);
+    assert_ptr_equal(mmap(f.code, MEMORY_SIZE, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_FIXED, fd, 0), f.code);
+    write_loop(&f, 0, 3);
+    run_loop(&f, 0, 3, 1000);
+    wait_until_held(&f);
+    uint64_t before = stats_of(&f).kept_written;
+    assert_int_equal(ftruncate(fd, 0), 0);
+    let_go(&f);
+    while (stats_of(&f).thread_regions == 0)
+        sched_yield();
+    assert_int_equal(stats_of(&f).kept_written, before + 1);
+    close_engine(&f);
+    keep_store_forget_pending(&kept.store);
+    close(fd);
 }
 
 static void evictions(void **state)
@@ -515,6 +560,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(unmapping),    cmocka_unit_test(evictions),  cmocka_unit_test(full_queue),
         cmocka_unit_test(forks),        cmocka_unit_test(ends),       cmocka_unit_test(stops),
         cmocka_unit_test(idleness),     cmocka_unit_test(signals),    cmocka_unit_test(many_threads),
+        cmocka_unit_test(shortening),
     };
     cpu_set_t set;
     if (backend_x86_64.missing() || (sched_getaffinity(0, sizeof set, &set) == 0 && CPU_COUNT(&set) < 2))

@@ -59,8 +59,8 @@ struct keep_store;
 struct engine_keep {
     /** The store for the code at pc; NULL: it is not to be kept. A NULL pointer: nothing is. */
     struct keep_store *(*find)(void *opaque, uint64_t pc, struct keep_extent *extent);
-    /** The store has many records to be written. */
-    void (*full)(void *opaque, struct keep_store *store);
+    /** There are records to be written, many or for some time. */
+    void (*write)(void *opaque);
     void *opaque;
     bool check; /* each translation taken from there is compared with a new one */
 };

@@ -4,11 +4,14 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include "translator/code_read.h"
 
 #define FIXED_BELOW (UINT64_C(1) << 32)
 #define CODE_LINE 64u /* the backend aligns within such lines */
+#define WRITE_AFTER 2
+#define WRITE_AFTER_MAX 64
 
 /* What NEAR notes become in a record, where the other kinds are as in enum code_note_kind. */
 enum { NOTE_STUB = 16, NOTE_REGION, NOTE_EXITS, NOTE_COUNTER };
@@ -57,6 +60,7 @@ struct keep {
     size_t capacity;
     struct keep_record *checked; /* a copy of what was loaded last, to be checked: NULL: nothing */
     uint64_t checked_pc;
+    time_t write_at, write_after; /* in seconds: is_time_to_write() */
     struct builder_word words[KEEP_WORDS];
 };
 
@@ -66,8 +70,10 @@ struct keep *keep_new(struct engine *engine)
     if (!engine->options.keep.find || !engine->backend->notes || (engine->options.log & listings))
         return NULL;
     struct keep *keep = calloc(1, sizeof *keep);
-    if (keep)
+    if (keep) {
         keep->source = engine->options.keep;
+        keep->write_after = WRITE_AFTER;
+    }
     return keep;
 }
 
@@ -169,8 +175,9 @@ static bool has_words(const struct builder *b, const struct keep_record *r, cons
     return true;
 }
 
-/* The bytes of the ranges, which are all in one piece of executable memory with one kind of attributes. False: they are not. */
-static bool take_guest_code(const struct engine *engine, const struct translation *t, const struct keep_extent *extent,
+/* The bytes of the ranges, which are all in one piece of executable memory with one kind of attributes. False: they are not.
+   As `maker` has read them: on the compile thread that is a copy, and a fault there could not be repaired. */
+static bool take_guest_code(const struct engine *maker, const struct translation *t, const struct keep_extent *extent,
                             uint32_t attributes, uint8_t *to)
 {
     for (uint32_t i = 0; i < t->nranges; i++) {
@@ -178,9 +185,9 @@ static bool take_guest_code(const struct engine *engine, const struct translatio
         uint64_t end = 0;
         if (range->start < extent->start || range->end > extent->end || range->start % 4 || (range->end - range->start) % 4)
             return false;
-        const uint8_t *host = engine->memory.fetch(engine->memory.opaque, range->start, &end);
-        if (!host || end < range->end || attributes_at(engine, range->start) != attributes ||
-            attributes_at(engine, range->end - 1) != attributes)
+        const uint8_t *host = maker->memory.fetch(maker->memory.opaque, range->start, &end);
+        if (!host || end < range->end || attributes_at(maker, range->start) != attributes ||
+            attributes_at(maker, range->end - 1) != attributes)
             return false;
         for (uint64_t at = range->start; at < range->end; at += 4, to += 4) {
             uint32_t word;
@@ -343,12 +350,26 @@ static bool make_record(struct engine *engine, struct engine *maker, const struc
     memcpy(parts.code, region->code, region->code_size);
     if (region->statemap_size)
         memcpy(parts.statemap, region->statemap, region->statemap_size);
-    if (!take_guest_code(engine, t, &job->extent, job->attributes, parts.guest) || !has_words(maker->builder, r, &parts, region->guest_pc) ||
+    if (!take_guest_code(maker, t, &job->extent, job->attributes, parts.guest) || !has_words(maker->builder, r, &parts, region->guest_pc) ||
         !settle_notes(engine, region, r, &parts))
         return false;
     /* What may be there more than once for a place: the code may have been changed, or be used where it has other attributes. */
     r->head.variant = (uint64_t)keep_checksum(parts.guest, guest_size) << 32 ^ (uint64_t)job->attributes << 20 ^ r->guest_pc;
     keep_record_seal(&r->head, size);
+    return true;
+}
+
+/** Each time after twice as long as before: the process may be killed, and then nobody else writes. */
+static bool is_time_to_write(struct keep *keep)
+{
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC_COARSE, &now);
+    if (keep->write_at == 0)
+        keep->write_at = now.tv_sec + keep->write_after;
+    if (now.tv_sec < keep->write_at)
+        return false;
+    keep->write_after = keep->write_after < WRITE_AFTER_MAX ? keep->write_after * 2 : WRITE_AFTER_MAX;
+    keep->write_at = now.tv_sec + keep->write_after;
     return true;
 }
 
@@ -361,9 +382,9 @@ void keep_add(struct engine *engine, struct engine *maker, const struct keep_job
     if (keep_store_add(job->store, &keep->record->head))
         engine->stats.kept_written++;
     /* Not by the compile thread, nor beside other CPUs: the guest might close the descriptor meanwhile, and open its own. */
-    if (job->store->pending_size > KEEP_PENDING_MAX / 2 && keep->source.full && maker == engine &&
-        __atomic_load_n(&engine->nthreads, __ATOMIC_RELAXED) == 1)
-        keep->source.full(keep->source.opaque, job->store);
+    if (keep->source.write && maker == engine && __atomic_load_n(&engine->nthreads, __ATOMIC_RELAXED) == 1 &&
+        (job->store->pending_size > KEEP_PENDING_MAX / 2 || is_time_to_write(keep)))
+        keep->source.write(keep->source.opaque);
 }
 
 /* ---- using ------------------------------------------------------------------------------------------------------------------ */
@@ -566,6 +587,11 @@ bool keep_check_plan(struct engine *engine, struct hot_plan *plan, bool *hot)
     const struct keep_record *r = keep->checked;
     if (!r)
         return false;
+    if (r->nplan > HOT_MAX_BLOCKS || r->nframes > HOT_MAX_FRAMES || (r->head.kind == KEEP_HOT && r->nplan == 0)) {
+        free(keep->checked);
+        keep->checked = NULL;
+        return false;
+    }
     struct parts parts = parts_of(r);
     uint64_t pc = keep->checked_pc;
     *hot = r->head.kind == KEEP_HOT;

@@ -55,17 +55,22 @@ void keep_record_seal(struct keep_record_head *record, size_t size)
     record->checksum = record_checksum(record);
 }
 
+bool keep_header_good(const struct keep_header *header, size_t size, const struct keep_header *expected)
+{
+    uint32_t n = header->nslots;
+    if (n < MIN_SLOTS || (n & (n - 1)) || n > KEEP_FILE_MAX / sizeof(struct keep_slot) ||
+        size < SLOTS_AT + n * sizeof(struct keep_slot))
+        return false;
+    return memcmp(header, expected, offsetof(struct keep_header, nslots)) == 0;
+}
+
 bool keep_bytes_good(const uint8_t *bytes, size_t size, const struct keep_header *expected)
 {
     struct keep_header header;
     if (size < sizeof header)
         return false;
     memcpy(&header, bytes, sizeof header);
-    uint32_t n = header.nslots;
-    if (n < MIN_SLOTS || (n & (n - 1)) || n > KEEP_FILE_MAX / sizeof(struct keep_slot) ||
-        size < SLOTS_AT + n * sizeof(struct keep_slot))
-        return false;
-    return memcmp(&header, expected, offsetof(struct keep_header, nslots)) == 0;
+    return keep_header_good(&header, size, expected);
 }
 
 static struct keep_slot slot_read(const uint8_t *bytes, uint32_t index)
@@ -166,7 +171,7 @@ static struct keep_slot *slot_for(struct keep_slot *slots, uint32_t nslots, cons
             continue;
         uint64_t at = (uint64_t)slots[i].place * 8;
         const struct keep_record_head *other = at < size ? record_at(bytes, size, slots[i].place) : NULL;
-        if (at >= size && at - size < behind_size)
+        if (at >= size && at - size < behind_size && behind_size - (at - size) >= sizeof *other)
             other = (const struct keep_record_head *)(const void *)(behind + (at - size));
         if (other && other->place == record->place && other->key == record->key && other->kind == record->kind &&
             other->variant == record->variant && (at >= size || other->checksum == record_checksum(other)))
@@ -229,18 +234,21 @@ void keep_addition_free(struct keep_addition *addition)
 struct rebuild {
     uint8_t *bytes;
     uint32_t nslots, records;
-    size_t used;
+    size_t used, capacity;
 };
 
 static void rebuild_add(struct rebuild *r, const struct keep_record_head *record)
 {
+    uint32_t size = __atomic_load_n(&record->size, __ATOMIC_RELAXED);
+    if (size > r->capacity - r->used || r->records >= r->nslots / 2) /* the file has become another since they were counted */
+        return;
     struct keep_slot *slot = slot_for((struct keep_slot *)(void *)(r->bytes + SLOTS_AT), r->nslots, record, r->bytes, r->used,
                                       NULL, 0);
     if (!slot)
         return;
     slot->place = (uint32_t)(r->used / 8);
-    memcpy(r->bytes + r->used, record, record->size);
-    r->used += record->size;
+    memcpy(r->bytes + r->used, record, size);
+    r->used += size;
     r->records++;
 }
 
@@ -261,7 +269,8 @@ uint8_t *keep_store_rebuild(const struct keep_store *store, const uint8_t *bytes
     while (records > r.nslots / 8) /* more are to come, and each time that there are too many costs a copy of all */
         r.nslots *= 2;
     r.used = SLOTS_AT + r.nslots * sizeof(struct keep_slot);
-    if (total > KEEP_FILE_MAX || r.used + total > KEEP_FILE_MAX || !(r.bytes = calloc(1, r.used + total)))
+    r.capacity = r.used + total;
+    if (total > KEEP_FILE_MAX || r.capacity > KEEP_FILE_MAX || !(r.bytes = calloc(1, r.capacity)))
         return NULL;
     for (uint32_t i = 0; i < old_slots; i++) {
         struct keep_slot slot = slot_read(bytes, i);

@@ -72,7 +72,8 @@ void keep_store_expect(const struct keep_store *store, uint64_t place, uint32_t 
 bool keep_store_add(struct keep_store *store, const struct keep_record_head *record);
 void keep_store_forget_pending(struct keep_store *store);
 
-/** Whether `size` bytes are a store's file for which `expected` (nslots and records apart) is the beginning. */
+/** Whether a file of `size` bytes that begins with `header` is a store's for which `expected` (nslots and records apart) is the beginning. */
+bool keep_header_good(const struct keep_header *header, size_t size, const struct keep_header *expected);
 bool keep_bytes_good(const uint8_t *bytes, size_t size, const struct keep_header *expected);
 
 /** For who writes, with the file's contents at hand: what is to be written for those pending records that it does not have. */

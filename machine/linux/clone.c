@@ -409,6 +409,7 @@ static void *sharing_wait(void *opaque)
     }
     thread->clear_child_tid = child_tid;
     after_child(thread);
+    __atomic_sub_fetch(&thread->process->nsharing, 1, __ATOMIC_SEQ_CST);
     if (pid >= 0)
         thread_clear_tid(thread);
     thread_free(thread);
@@ -440,6 +441,9 @@ static int64_t clone_sharing(struct thread *parent, const struct clone_request *
     thread->mask = parent->mask;
     seccomp_inherit(thread, parent);
 
+    /* It may outlive this process and its compile thread, which must not take the engine's lock with it. */
+    __atomic_add_fetch(&parent->process->nsharing, 1, __ATOMIC_SEQ_CST);
+    engine_stop_compiling(parent->process->engine);
     struct sharing_start start = {.thread = thread, .creator = parent, .trace = parent->trace, .request = request};
     sem_init(&start.ready, 0, 0);
     uint64_t mask = signals_block_all();
@@ -448,18 +452,26 @@ static int64_t clone_sharing(struct thread *parent, const struct clone_request *
     signals_retake(parent);
     signals_set_host_mask(mask);
     sem_destroy(&start.ready);
-    if (error)
+    if (error) {
+        __atomic_sub_fetch(&parent->process->nsharing, 1, __ATOMIC_SEQ_CST);
         thread_free(thread);
+    }
     return error ? -EAGAIN : start.result;
 }
 
 /* ---- a process of its own ----------------------------------------------------------------------------------------------------------- */
 
-/** fork() itself where possible, because it keeps the C library's locks usable in the child. */
+/** Whether fork() itself will do, which keeps the C library's locks usable in the child. */
+static bool is_fork(const struct clone_request *request)
+{
+    uint64_t flags = request->flags & ~(uint64_t)OURS;
+    return (flags & ~(uint64_t)CLONE_PARENT_SETTID) == 0 && request->exit_signal == SIGCHLD && !request->set_tid_size;
+}
+
 static int64_t host_fork(const struct clone_request *request)
 {
     uint64_t flags = request->flags & ~(uint64_t)OURS;
-    if ((flags & ~(uint64_t)CLONE_PARENT_SETTID) == 0 && request->exit_signal == SIGCHLD && !request->set_tid_size) {
+    if (is_fork(request)) {
         pid_t pid = fork();
         if (pid > 0 && (flags & CLONE_PARENT_SETTID))
             put_tid(request->parent_tid, pid);
@@ -474,6 +486,7 @@ static void become_child(struct thread *thread, const struct clone_request *requ
     /* The other threads are not here any more; their memory is not worth the trouble. */
     process->threads = thread;
     process->nthreads = 1;
+    process->nsharing = 0;
     thread->next = NULL;
     thread->tid = (pid_t)RAW_SYSCALL(SYS_getpid, 0);
     thread->leader = true;
@@ -503,6 +516,8 @@ static int64_t clone_process(struct thread *thread, const struct clone_request *
         return -RESULT_RESTART;
     }
     fflush(process->options->engine.log_file);
+    if (!is_fork(request)) /* the compile thread may be holding one of them */
+        engine_stop_compiling(process->engine);
     lock_take(&process->memory.brk_lock);
     engine_fork_prepare(process->engine);
     if (process->perf)
@@ -530,7 +545,7 @@ static int64_t clone_process(struct thread *thread, const struct clone_request *
 
 /* ---- the calls ----------------------------------------------------------------------------------------------------------------------- */
 
-static int64_t clone_any(struct thread *thread, const struct clone_request *request)
+static int64_t clone_once(struct thread *thread, const struct clone_request *request)
 {
     if (request->flags & CLONE_THREAD)
         return clone_thread(thread, request);
@@ -541,6 +556,17 @@ static int64_t clone_any(struct thread *thread, const struct clone_request *requ
     if (request->flags & CLONE_SIGHAND)
         return -EINVAL; /* as by the kernel */
     return clone_process(thread, request);
+}
+
+static int64_t clone_any(struct thread *thread, const struct clone_request *request)
+{
+    int64_t result = clone_once(thread, request);
+    /* There may be one process or thread too many, which is none of the guest's. */
+    if (result == -EAGAIN && engine_is_compiling(thread->process->engine)) {
+        engine_stop_compiling(thread->process->engine);
+        result = clone_once(thread, request);
+    }
+    return result;
 }
 
 int64_t sys_clone(struct thread *thread, const uint64_t a[6])

@@ -235,8 +235,8 @@ static int64_t execute(struct thread *thread, const char *path, uint64_t argumen
         thread->exec_plan = plan;
         if (process->perf)
             perf_map_flush(process->perf);
-        if (!thread->vfork_child)
-            keep_files_write(process->memory.keep);
+        if (!thread->vfork_child && __atomic_load_n(&process->nthreads, __ATOMIC_RELAXED) == 1)
+            keep_files_write(process->memory.keep, false);
         if (plan->host_path)
             gdb_take_back(thread);
         if (plan->host_path)

@@ -12,6 +12,7 @@
 #include "machine/linux/core.h"
 #include "machine/linux/gdb_linux.h"
 #include "machine/linux/guest_access.h"
+#include "machine/linux/keep_files.h"
 #include "machine/linux/perf_map.h"
 #include "machine/linux/signals.h"
 
@@ -57,6 +58,8 @@ _Noreturn void fault_terminate(struct thread *thread, const siginfo_t *info, boo
         gdb_exit(thread, 0, info->si_signo);
     if (thread->process->perf)
         perf_map_flush(thread->process->perf);
+    if (!thread->vfork_child)
+        keep_files_write(thread->process->memory.keep, true);
     core_dump(thread, info);
     if (!forced)
         die_by(info->si_signo); /* sent by somebody, who knows why */

@@ -17,11 +17,18 @@
 #include "machine/linux/syscall.h"
 #include "translator/engine.h"
 
+/** The first thread of a process: it has its engine's name for a moment, while it makes the other. */
+static bool is_leader(const char *task, const char *tid)
+{
+    size_t end = strlen(task) - strlen("/task"), length = strlen(tid);
+    return end > length && task[end - length - 1] == '/' && memcmp(task + end - length, tid, length) == 0;
+}
+
 /** `task`: a folder of /proc, /proc/PID/task. */
 static bool is_hidden(const char *task, const char *tid)
 {
     char path[PATH_MAX], name[32] = "";
-    if (*tid < '1' || *tid > '9' || snprintf(path, sizeof path, "%s/%s/comm", task, tid) >= (int)sizeof path)
+    if (*tid < '1' || *tid > '9' || is_leader(task, tid) || snprintf(path, sizeof path, "%s/%s/comm", task, tid) >= (int)sizeof path)
         return false;
     FILE *file = fopen(path, "re");
     bool hidden = file && fgets(name, sizeof name, file) && strcmp(name, ENGINE_THREAD_NAME "\n") == 0;

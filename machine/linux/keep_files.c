@@ -7,6 +7,8 @@
 #include <fcntl.h>
 #include <limits.h>
 #include <link.h>
+#include <linux/close_range.h>
+#include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -15,6 +17,7 @@
 #include <sys/mman.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -29,6 +32,7 @@
 #define TOUCH_SECONDS (24 * 3600) /* a file's time tells when it was used, to a day */
 #define SUFFIX ".kept"
 #define NAME_SIZE 40
+#define NOBODY 65534u /* what the owner is called whom a user namespace does not know: it may be anybody */
 
 struct keep_file {
     struct keep_store store; /* first: the engine knows the file by it */
@@ -54,6 +58,8 @@ struct keep_files {
     bool check;
     char *folder;
     uid_t user;
+    pid_t pid; /* whose translations these are: not a child's that shares this memory */
+    enum { PLACE_UNKNOWN, PLACE_SAFE, PLACE_UNSAFE } place; /* of the folder: see is_place_safe() */
     const uint8_t *adding_to; /* NULL, or what a file holds that is being added to, mapped … */
     size_t adding_to_size;    /* … so long */
     dev_t root_device; /* of "/" at the start */
@@ -121,7 +127,7 @@ static bool may_use_files(void)
 struct keep_files *keep_files_new(const struct options *options)
 {
     struct stat root;
-    if (options->keep == KEEP_OFF || !options->keep_folder || !may_use_files() || stat("/", &root) < 0)
+    if (options->keep == KEEP_OFF || !options->keep_folder || !may_use_files() || geteuid() == NOBODY || stat("/", &root) < 0)
         return NULL;
     struct keep_files *k = calloc(1, sizeof *k);
     if (!k)
@@ -135,6 +141,7 @@ struct keep_files *keep_files_new(const struct options *options)
     k->check = options->keep == KEEP_CHECK;
     k->folder = options->keep_folder;
     k->user = geteuid();
+    k->pid = getpid();
     k->root_device = root.st_dev;
     k->root_inode = root.st_ino;
     return k;
@@ -228,6 +235,48 @@ void keep_files_unmapped(struct keep_files *k, uint64_t start, uint64_t end)
 
 /* ---- reading ----------------------------------------------------------------------------------------------------------------- */
 
+/** Cuts off the last part of an absolute path. False: there is none. */
+static bool cut(char *path)
+{
+    char *slash = strrchr(path, '/');
+    if (!slash || !path[1])
+        return false;
+    slash[slash == path] = 0;
+    return true;
+}
+
+/** Nobody else can give what is in the folder another name, nor put another in its place. */
+static bool is_only_ours_to_change(const struct keep_files *k, const struct stat *status)
+{
+    bool known = status->st_uid == k->user || status->st_uid == 0 || status->st_uid == NOBODY /* root of the namespace outside */;
+    mode_t others = status->st_gid == getegid() ? S_IWOTH : S_IWOTH | S_IWGRP; /* a group of one's own, as a rule */
+    return S_ISDIR(status->st_mode) && known && (!(status->st_mode & others) || status->st_mode & S_ISVTX);
+}
+
+/** The same of all folders that the kept translations' is in: else another user may move a folder there that is ours, but that
+    we have got from him, out of an archive, say. */
+static bool is_place_safe(struct keep_files *k)
+{
+    char above[PATH_MAX], real[PATH_MAX];
+    struct stat status;
+
+    if (k->place != PLACE_UNKNOWN)
+        return k->place == PLACE_SAFE;
+    k->place = PLACE_UNSAFE;
+    if (snprintf(above, sizeof above, "%s", k->folder) >= (int)sizeof above)
+        return false;
+    do {
+        if (!cut(above))
+            return false;
+    } while (!realpath(above, real) && errno == ENOENT);
+    do {
+        if (stat(real, &status) < 0 || !is_only_ours_to_change(k, &status))
+            return false;
+    } while (cut(real));
+    k->place = PLACE_SAFE;
+    return true;
+}
+
 /** Whether what is open is a file of ours, which nobody else can have written. */
 static bool is_ours(const struct keep_files *k, int fd, struct stat *status)
 {
@@ -235,10 +284,14 @@ static bool is_ours(const struct keep_files *k, int fd, struct stat *status)
            status->st_size <= (off_t)KEEP_FILE_MAX * 2;
 }
 
-static bool is_folder_ours(const struct keep_files *k)
+/** False with errno 0: somebody else may have made it. */
+static bool is_folder_ours(struct keep_files *k)
 {
     struct stat status;
-    return lstat(k->folder, &status) == 0 && S_ISDIR(status.st_mode) && status.st_uid == k->user && !(status.st_mode & 022);
+    if (lstat(k->folder, &status) < 0)
+        return false;
+    errno = 0;
+    return S_ISDIR(status.st_mode) && status.st_uid == k->user && !(status.st_mode & 022) && is_place_safe(k);
 }
 
 static bool path_of(const struct keep_files *k, const char *name, char path[PATH_MAX])
@@ -263,6 +316,7 @@ static void file_open(struct keep_files *k, struct keep_file *file)
 {
     char path[PATH_MAX];
     struct stat status;
+    struct keep_header header;
 
     file->opened = true;
     memcpy(file->header.magic, k->header.magic, sizeof file->header.magic);
@@ -275,16 +329,15 @@ static void file_open(struct keep_files *k, struct keep_file *file)
     int fd = open(path, O_RDONLY | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
     if (fd < 0)
         return;
-    if (is_ours(k, fd, &status) && is_folder_ours(k)) {
-        size_t size = (size_t)status.st_size;
-        uint8_t *bytes = mmap(NULL, size, PROT_READ, MAP_SHARED, fd, 0);
-        if (bytes != MAP_FAILED && keep_bytes_good(bytes, size, &file->header)) {
-            file->store.bytes = bytes;
-            file->store.size = size;
+    /* Read, not mapped, until its mapping is known to keep_files_fault(). */
+    if (is_ours(k, fd, &status) && is_folder_ours(k) && pread(fd, &header, sizeof header, 0) == (ssize_t)sizeof header &&
+        keep_header_good(&header, (size_t)status.st_size, &file->header)) {
+        uint8_t *bytes = mmap(NULL, (size_t)status.st_size, PROT_READ, MAP_SHARED, fd, 0);
+        if (bytes != MAP_FAILED) {
+            file->store.size = (size_t)status.st_size;
+            __atomic_store_n(&file->store.bytes, bytes, __ATOMIC_RELEASE);
             if (time(NULL) - status.st_mtim.tv_sec > TOUCH_SECONDS)
                 futimens(fd, NULL);
-        } else if (bytes != MAP_FAILED) {
-            munmap(bytes, size);
         }
     }
     close(fd);
@@ -394,16 +447,6 @@ static void folder_trim(const struct keep_files *k)
     closedir(folder);
 }
 
-/** Cuts off the last part of an absolute path. False: there is none. */
-static bool cut(char *path)
-{
-    char *slash = strrchr(path, '/');
-    if (!slash || !path[1])
-        return false;
-    slash[slash == path] = 0;
-    return true;
-}
-
 /** Not in another user's place, where root with that user's HOME would leave what that user cannot use. */
 static bool make_in(const struct keep_files *k, const char *parent, const char *folder)
 {
@@ -412,10 +455,10 @@ static bool make_in(const struct keep_files *k, const char *parent, const char *
 }
 
 /** Creates the folder, and what it is in if that is the user's usual place. */
-static bool make_folder(const struct keep_files *k)
+static bool make_folder(struct keep_files *k)
 {
     char *parent = strdup(k->folder), *above = strdup(k->folder);
-    if (parent && above && cut(parent) && cut(above)) {
+    if (parent && above && cut(parent) && cut(above) && is_place_safe(k)) {
         if (cut(above))
             make_in(k, above, parent);
         make_in(k, parent, k->folder);
@@ -454,7 +497,7 @@ static void file_add(struct keep_files *k, const struct keep_file *file, int fd,
         return;
     k->adding_to_size = size;
     k->adding_to = bytes;
-    bool good = keep_bytes_good(bytes, size, &file->header); /* not of a system that stopped before all was on its disk, say */
+    bool good = size && keep_bytes_good(bytes, size, &file->header); /* not of a system that stopped before all was on its disk, say */
     enum keep_fit fit = good ? keep_store_fit(&file->store, bytes, size, &addition) : KEEP_TOO_FULL;
     if (fit == KEEP_FITS) {
         const size_t slots = sizeof(struct keep_header), each = sizeof(struct keep_slot);
@@ -538,38 +581,55 @@ static void write_file(struct keep_files *k, struct keep_file *file)
         file_write(k, file);
 }
 
-/** engine_keep.full */
-static void write_store(void *opaque, struct keep_store *store)
+/** engine_keep.write */
+static void write_now(void *opaque)
 {
-    write_file(opaque, (struct keep_file *)(void *)store);
-    store->pending_size = store->npending = 0; /* its memory is wanted again soon */
+    struct keep_files *k = opaque;
+    for (struct keep_file *file = getpid() == k->pid ? k->files : NULL; file; file = file->next) {
+        if (!worth_writing(file))
+            continue;
+        write_file(k, file);
+        file->store.pending_size = file->store.npending = 0; /* its memory is wanted again soon */
+    }
 }
 
 struct engine_keep keep_files_engine(struct keep_files *k)
 {
     if (!k)
         return (struct engine_keep){.find = NULL};
-    return (struct engine_keep){.find = find, .full = write_store, .opaque = k, .check = k->check};
+    return (struct engine_keep){.find = find, .write = write_now, .opaque = k, .check = k->check};
 }
 
-void keep_files_write(struct keep_files *k)
+/**
+ * What others close and open from now on is not ours. The other call unshares them as well, with nothing to close: some containers
+ * forbid the one, older kernels do not know the other.
+ */
+static bool unshare_descriptors(void)
+{
+    return unshare(CLONE_FILES) == 0 || syscall(SYS_close_range, ~0u, ~0u, CLOSE_RANGE_UNSHARE) == 0;
+}
+
+void keep_files_write(struct keep_files *k, bool ending)
 {
     if (!k || !k->engine)
         return;
     int error = errno;
     engine_begin_change((struct engine *)(uintptr_t)k->engine);
-    for (struct keep_file *file = k->files; file; file = file->next) {
-        if (!file->store.npending)
-            continue;
-        write_file(k, file);
+    bool worth = false;
+    for (const struct keep_file *file = k->files; file && !worth; file = file->next)
+        worth = worth_writing(file);
+    if (worth && (!ending || unshare_descriptors()))
+        write_now(k);
+    for (struct keep_file *file = k->files; file; file = file->next)
         keep_store_forget_pending(&file->store);
-    }
     engine_end_change((struct engine *)(uintptr_t)k->engine, 0, 0);
     errno = error;
 }
 
 void keep_files_forked(struct keep_files *k)
 {
+    if (k)
+        k->pid = getpid();
     for (struct keep_file *file = k ? k->files : NULL; file; file = file->next)
         keep_store_forget_pending(&file->store);
 }

@@ -154,11 +154,12 @@ static int load_program(struct process *process, struct program_image *image)
 
 /* ---- start and end ---------------------------------------------------------------------------------------------------------------- */
 
-/** Whoever traces the guest would be told of it. */
+/** Whoever traces the guest would be told of it; whoever shares its memory may live longer. */
 static bool may_start_thread(void *opaque)
 {
     (void)opaque;
-    return current_thread && !current_thread->trace.attached && !current_thread->gdb;
+    return current_thread && !current_thread->trace.attached && !current_thread->gdb &&
+           !__atomic_load_n(&current_thread->process->nsharing, __ATOMIC_SEQ_CST);
 }
 
 static bool create_engine(struct process *process)
@@ -231,7 +232,7 @@ _Noreturn void process_exit(struct thread *thread, int status)
     if (thread->process->perf)
         perf_map_flush(thread->process->perf);
     if (!thread->vfork_child) {
-        keep_files_write(thread->process->memory.keep);
+        keep_files_write(thread->process->memory.keep, true);
         status = exit_status(thread->process, status);
     }
     if (!thread->vfork_child && (thread->process->options->engine.log & LOG_STATS))

@@ -89,6 +89,7 @@ struct process {
     struct lock lock;
     struct thread *threads;
     unsigned nthreads;
+    unsigned nsharing; /* atomic: processes that share this memory and run beside us, see clone.c */
     struct guest_sigaction actions[GUEST_SIGNALS + 1];
     uint32_t sync_shared;                 /* bit i: shared_info[i] was sent to the process while its threads block it */
     siginfo_t shared_info[SYNCHRONOUS_SIGNALS];

@@ -7,10 +7,12 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/close_range.h>
+#include <poll.h>
 #include <pthread.h>
 #include <sched.h>
 #include <signal.h>
 #include <sys/mman.h>
+#include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
@@ -100,6 +102,12 @@ static void count_threads(void)
         CHECK_EQ(status_threads(), 1);
         CHECK_EQ(stat_threads(), 1);
     }
+    char name[16];
+    prctl(PR_GET_NAME, name);
+    prctl(PR_SET_NAME, "dragoman-hot"); /* it is by no name that a program's only thread is not listed */
+    CHECK_EQ(listed_threads(), 1);
+    CHECK_EQ(status_threads(), 1);
+    prctl(PR_SET_NAME, name);
 }
 
 /* ---- signals ------------------------------------------------------------------------------------------------------------------- */
@@ -246,6 +254,86 @@ static void without_threads(void)
     CHECK_EQ(status, 0);
 }
 
+static void *do_nothing(void *argument) { return argument; }
+
+/** Whoever may have two threads has two. */
+static void fill_the_limit(void)
+{
+    int status;
+    pid_t child = fork();
+    if (child == 0) {
+        const struct rlimit two = {2, 2};
+        /* A user of its own, so that nothing else is counted: this test may run several times at once. */
+        if (setuid((uid_t)(1000000 + getpid())) != 0)
+            _exit(errno == EPERM || errno == EINVAL ? 0 : 1);
+        setrlimit(RLIMIT_NPROC, &two);
+        for (unsigned round = 1; round < 4; round++) {
+            pthread_t thread;
+            usleep(250000); /* for what was ended by the calls above to begin again */
+            write_loops(round);
+            run_loops(round, 6000);
+            if (round & 1) {
+                int error = pthread_create(&thread, NULL, do_nothing, NULL);
+                CHECK_EQ(error, 0);
+                if (!error)
+                    pthread_join(thread, NULL);
+            } else {
+                pid_t another = fork();
+                if (another == 0)
+                    _exit(0);
+                CHECK(another > 0);
+                CHECK(waitpid(another, &status, 0) == another);
+            }
+        }
+        _exit(check_failures);
+    }
+    CHECK(waitpid(child, &status, 0) == child);
+    CHECK_EQ(status, 0);
+}
+
+struct sharing {
+    int fd;
+    unsigned round;
+};
+
+static int run_on(void *opaque)
+{
+    const struct sharing *sharing = opaque;
+    for (unsigned i = 0; i < 2 * LOOPS; i++) {
+        write_loop(i % LOOPS, i);
+        ((function)(code + i % LOOPS * LOOP_WORDS))(i % 2 ? 100 : 3000);
+    }
+    return write(sharing->fd, "x", 1) == 1 ? 0 : 1;
+}
+
+/** A process that shares memory with one that ends goes on without it. */
+static void outlive(void)
+{
+    static char stack[65536] __attribute__((aligned(16)));
+    for (unsigned round = 0; round < 10; round++) {
+        int fds[2], status;
+        char byte = 0;
+        CHECK(pipe(fds) == 0);
+        pid_t child = fork();
+        if (child == 0) {
+            struct sharing sharing = {fds[1], round};
+            write_loops(round);
+            run_loops(round, 3000);
+            if (clone(run_on, stack + sizeof stack, CLONE_VM | SIGCHLD, &sharing) < 0)
+                _exit(1);
+            usleep(round * 500);
+            _exit(0);
+        }
+        close(fds[1]);
+        CHECK(waitpid(child, &status, 0) == child);
+        CHECK_EQ(status, 0);
+        struct pollfd end = {.fd = fds[0], .events = POLLIN};
+        CHECK_EQ(poll(&end, 1, 20000), 1);
+        CHECK_EQ(read(fds[0], &byte, 1), 1);
+        close(fds[0]);
+    }
+}
+
 /* ---- at work ---------------------------------------------------------------------------------------------------------------------- */
 
 static void fork_often(void)
@@ -314,6 +402,8 @@ int main(void)
     change_user();
     close_descriptors();
     without_threads();
+    fill_the_limit();
+    outlive();
     fork_often();
     change_often();
     run_in_threads();
