@@ -330,7 +330,6 @@ static const struct {
     ROW("backend", ACCEL_BACKEND, builder, "x86_64 or interp"),
     ROW("cache", ACCEL_SIZE, cache_size, "bytes of host code kept, e.g. 32M"),
     ROW("chain", ACCEL_BOOL, backend.chain, "translations jump to each other directly"),
-    ROW("dce", ACCEL_BOOL, dce, "dead code is removed"),
     ROW("exclusive", ACCEL_BOOL, builder.exclusive, "load-exclusive to store-exclusive is translated as one operation"),
     ROW("extensions", ACCEL_BOOL, backend.extensions, "host instructions beyond x86-64-v3 (AES, PCLMULQDQ, SHA) are used"),
     ROW("fold", ACCEL_BOOL, builder.fold, "constants, addresses, compare and branch are folded"),
@@ -358,6 +357,27 @@ static void accel_help(void)
         printf("  %s%-*s %s\n", accel_properties[i].name, (int)(18 - strlen(accel_properties[i].name)),
                kinds[accel_properties[i].kind], accel_properties[i].help);
     }
+    for (const struct ir_pass *pass = ir_passes; pass->name; pass++)
+        printf("  %s%-*s %s%s\n", pass->name, (int)(18 - strlen(pass->name)), "=on|off", pass->help, pass->hot ? " (in regions)" : "");
+}
+
+static bool accel_bool(const char *name, const char *value, bool *field)
+{
+    if (strcmp(value, "on") != 0 && strcmp(value, "off") != 0) {
+        fprintf(stderr, "dragoman: -accel translator,%s= wants on or off, not '%s'\n", name, value);
+        return false;
+    }
+    *field = strcmp(value, "on") == 0;
+    return true;
+}
+
+/** The switch of the pass of that name; NULL: there is none. */
+static bool *accel_pass(struct options *options, const char *name)
+{
+    for (const struct ir_pass *pass = ir_passes; pass->name; pass++)
+        if (strcmp(pass->name, name) == 0)
+            return (bool *)((char *)&options->engine.passes + pass->option);
+    return NULL;
 }
 
 /** The guest may change its directory. */
@@ -376,11 +396,8 @@ static bool accel_set(struct options *options, size_t row, const char *value)
     uint64_t n;
     switch (accel_properties[row].kind) {
     case ACCEL_BOOL:
-        if (strcmp(value, "on") != 0 && strcmp(value, "off") != 0) {
-            fprintf(stderr, "dragoman: -accel translator,%s= wants on or off, not '%s'\n", name, value);
+        if (!accel_bool(name, value, field))
             return false;
-        }
-        *(bool *)field = strcmp(value, "on") == 0;
         if (strcmp(name, "fold") == 0)
             options->engine.backend.fold = *(bool *)field;
         if (strcmp(name, "thread") == 0 && options->engine.thread)
@@ -445,6 +462,11 @@ static bool option_accel(struct parse *p, const char *value)
             return complain("-accel translator,%s: wants property=value; -accel help lists them", item);
         *equals = 0;
         size_t i = 0;
+        bool *pass = accel_pass(p->options, item);
+        if (pass && !accel_bool(item, equals + 1, pass))
+            return false;
+        if (pass)
+            continue;
         while (i < n && strcmp(item, accel_properties[i].name) != 0)
             i++;
         if (i == n)

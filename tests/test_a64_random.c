@@ -395,7 +395,7 @@ static bool create_machine(struct fixture *f, unsigned number, const char *name,
     if (number == REFERENCE) {
         options.builder = (struct builder_options){0};
         options.backend = (struct backend_options){0};
-        options.dce = false;
+        options.passes.dce = false;
         options.max_insns = 1;
     }
     m->name = name;

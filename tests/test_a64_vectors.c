@@ -430,7 +430,7 @@ static void run_all(struct vectors *vectors, const struct host_backend *backend,
     if (!optimize) {
         options.builder = (struct builder_options){0};
         options.backend = (struct backend_options){0};
-        options.dce = false;
+        options.passes.dce = false;
     }
     r.engine = engine_create(&a64_isa, backend, &memory, &options, error);
     if (!r.engine)

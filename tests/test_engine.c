@@ -126,7 +126,7 @@ static void with_each(void (*test)(struct fixture *f))
             options.backend.predict = v != 6;
             options.backend.inline_lookup = v != 7;
             options.backend.fold = v != 8;
-            options.dce = v != 3;
+            options.passes.dce = v != 3;
             if (v == 9) {
                 options.cache_size = 1; /* the least there is */
                 options.max_insns = 3;

@@ -22,12 +22,14 @@
 #include <string.h>
 
 #include "toy_builder.h"
+#include "translator/passes.h"
 
-struct pass {
+/* Those of the table have its names; after them comes the order, as in passes_run(). */
+struct step {
     const char *name;
     void (*run)(struct ir *ir);
 };
-static const struct pass passes[] = {{"dead_code", pass_dead_code}, {"order", pass_order}, {"compact", ir_compact}};
+static const struct step steps[] = {{"dead_code", pass_dead_code}, {"order", pass_order}, {"compact", ir_compact}};
 
 static char *read_file(const char *path)
 {
@@ -97,12 +99,21 @@ static void run_passes(struct ir *ir, char *list, const char *where)
 {
     char error[256];
     for (char *name = strtok(list, " "); name; name = strtok(NULL, " ")) {
+        const struct ir_pass *pass = ir_passes;
         size_t i = 0;
-        while (i < sizeof passes / sizeof passes[0] && strcmp(passes[i].name, name))
+        while (pass->name && strcmp(pass->name, name))
+            pass++;
+        while (i < sizeof steps / sizeof steps[0] && strcmp(steps[i].name, name))
             i++;
-        if (i == sizeof passes / sizeof passes[0])
+        if (!pass->name && i == sizeof steps / sizeof steps[0])
             fail_msg("%s: there is no pass %s", where, name);
-        passes[i].run(ir);
+        if (!pass->name) {
+            steps[i].run(ir);
+        } else {
+            pass_order(ir);
+            if (pass->run(ir))
+                pass_order(ir);
+        }
         if (ir_verify(ir, &toy_names, error))
             fail_msg("%s: after %s: %s", where, name, error);
     }

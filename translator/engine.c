@@ -20,7 +20,7 @@ void engine_default_options(struct engine_options *options)
     *options = (struct engine_options){
         .builder = {.fold = true, .number = true, .state = true, .exclusive = true},
         .backend = {.fold = true, .chain = true, .predict = true, .inline_lookup = true, .extensions = true},
-        .dce = true,
+        .passes = {.dce = true, .flags = true},
         .regions = true,
         .calls = true,
         .thread = true,
@@ -106,9 +106,9 @@ uint64_t engine_identity(const struct engine *engine)
     const struct engine_options *o = &engine->options;
     const uint64_t words[] = {
         engine->backend->identity ? engine->backend->identity(engine->backend_state) : 0,
-        (uint64_t)o->builder.fold | o->builder.number << 1 | o->builder.state << 2 | o->builder.exclusive << 3 | o->dce << 4 |
+        (uint64_t)o->builder.fold | o->builder.number << 1 | o->builder.state << 2 | o->builder.exclusive << 3 |
             o->regions << 5 | o->trap_invalid << 6 | o->calls << 7 | engine->chain << 8,
-        o->hot, o->max_insns,
+        o->hot, o->max_insns, passes_identity(&o->passes),
     };
     uint64_t hash = 0;
     for (unsigned i = 0; i < sizeof words / sizeof *words; i++)

@@ -17,6 +17,7 @@
 #include "translator/builder.h"
 #include "translator/cpu.h"
 #include "translator/isa.h"
+#include "translator/passes.h"
 
 /** What the engine needs of the machine that owns the guest's memory. */
 struct engine_memory {
@@ -68,7 +69,7 @@ struct engine_keep {
 struct engine_options {
     struct builder_options builder;
     struct backend_options backend;
-    bool dce;           /* pass_dead_code */
+    struct pass_options passes;
     bool regions;       /* form regions of hot blocks */
     bool calls;         /* … which go on into functions and where indirect branches lead */
     bool thread;        /* hot regions are compiled on a thread of the engine's own (compile_thread.h) */

@@ -153,6 +153,8 @@ struct ir_block {
     uint64_t guest_pc;  /* address of its first guest instruction */
     uint8_t loop_depth; /* 0 outside loops */
     bool cold;          /* rarely executed: an exit block or so; emitted out of line */
+    bool edge;          /* has one predecessor and a JUMP: a pass put it on an edge (ir_edit_split()). In ir.order it stands right
+                           after the block that it is reached from */
 };
 
 /* Helper functions that CALL names: C functions with declared effects. Arguments and result are passed by the host's C
@@ -268,5 +270,9 @@ const char *ir_verify(const struct ir *ir, const struct ir_names *names, char er
 void pass_dead_code(struct ir *ir);
 /** Loop depths and the allocation order (see ir.order): reverse postorder with loops contiguous, exit blocks placed. */
 void pass_order(struct ir *ir);
+/* The following are for regions of several blocks, after pass_order(), and want it again, if they return true: they have changed
+   something. They leave what has become superfluous to pass_dead_code(). */
+/** Flags that come to a block over several edges are said of their operands, or computed on the edges (pass_flags.c). */
+bool pass_flags(struct ir *ir);
 
 #endif

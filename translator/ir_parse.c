@@ -405,7 +405,7 @@ static void read_insn(struct parser *p, const char *op, const char *result)
 
 /* ---- blocks and the region --------------------------------------------------------------------------------------- */
 
-/* `block3(v1: i64) 0x1000 depth 1 cold:`; the name has been read. */
+/* `block3(v1: i64) 0x1000 depth 1 cold edge:`; the name has been read. */
 static void read_block_header(struct parser *p, const char *name)
 {
     uint32_t b = ir_add_block(p->ir);
@@ -428,6 +428,7 @@ static void read_block_header(struct parser *p, const char *name)
     if (accept_word(p, "depth"))
         p->ir->blocks[b].loop_depth = (uint8_t)read_number(p);
     p->ir->blocks[b].cold = accept_word(p, "cold");
+    p->ir->blocks[b].edge = accept_word(p, "edge");
     expect(p, ':');
 }
 

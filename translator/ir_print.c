@@ -7,7 +7,7 @@
  *         v0 = get.i64 X0
  *         v1 = const.i64 0x10
  *         jump block1(v0)                          ; one value for each parameter
- *     block1(v2: i64) 0x1000 depth 1:              ; parameters; depth of loops, `cold` for out of line
+ *     block1(v2: i64) 0x1000 depth 1:              ; parameters; depth of loops, `cold` for out of line, `edge` for on one
  *         state X0=v2                              ; slots that differ from memory at the block's start
  *         insn 0x1000
  *         v3 = load.i64.4 signed [v2 + v1<<2 - 0x8]; result type, size in bytes, mode, address
@@ -265,7 +265,7 @@ static void print_block(struct printer *p, uint32_t b)
     fprintf(p->out, "%s 0x%" PRIx64, params ? ")" : "", block->guest_pc);
     if (block->loop_depth)
         fprintf(p->out, " depth %u", block->loop_depth);
-    fputs(block->cold ? " cold:\n" : ":\n", p->out);
+    fprintf(p->out, "%s%s:\n", block->cold ? " cold" : "", block->edge ? " edge" : "");
     for (uint32_t i = 0; i < block->nstate; i++) {
         const struct ir_state *state = &p->ir->states[block->first_state + i];
         fputs(i ? ", " : "    state ", p->out);

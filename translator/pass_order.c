@@ -20,13 +20,20 @@ struct graph {
     uint32_t *first_pred, *preds; /* preds[first_pred[b]] … preds[first_pred[b + 1] - 1] */
 };
 
-/* Exit blocks with one way in are placed by their predecessor. */
+/* Exit blocks with one way in are placed by their predecessor, and so are blocks on edges. */
 static void find_exit_blocks(struct graph *g)
 {
     struct ir *ir = g->ir;
     for (uint32_t b = 0; b < ir->nblocks; b++)
-        if (g->first_pred[b + 1] - g->first_pred[b] == 1 && ir_is_exit_block(ir, b))
+        if (ir->blocks[b].edge || (g->first_pred[b + 1] - g->first_pred[b] == 1 && ir_is_exit_block(ir, b)))
             g->position[b] = IR_NONE;
+}
+
+/* Where edge s of the block leads, past the block on it. */
+static uint32_t leads_to(const struct ir *ir, uint32_t block, unsigned s)
+{
+    uint32_t target = ir->blocks[block].succ[s].target;
+    return target != IR_NONE && ir->blocks[target].edge ? ir->blocks[target].succ[0].target : target;
 }
 
 static void find_preds(struct graph *g)
@@ -35,16 +42,16 @@ static void find_preds(struct graph *g)
     memset(g->first_pred, 0, (ir->nblocks + 1) * sizeof *g->first_pred);
     for (uint32_t b = 0; b < ir->nblocks; b++)
         for (unsigned s = 0; s < 2; s++)
-            if (ir->blocks[b].succ[s].target != IR_NONE)
-                g->first_pred[ir->blocks[b].succ[s].target]++;
+            if (!ir->blocks[b].edge && leads_to(ir, b, s) != IR_NONE)
+                g->first_pred[leads_to(ir, b, s)]++;
     for (uint32_t b = 0, sum = 0; b <= ir->nblocks; b++) {
         sum += b < ir->nblocks ? g->first_pred[b] : 0;
         g->first_pred[b] = sum;
     }
     for (uint32_t b = ir->nblocks; b-- > 0;)
         for (unsigned s = 0; s < 2; s++)
-            if (ir->blocks[b].succ[s].target != IR_NONE)
-                g->preds[--g->first_pred[ir->blocks[b].succ[s].target]] = b;
+            if (!ir->blocks[b].edge && leads_to(ir, b, s) != IR_NONE)
+                g->preds[--g->first_pred[leads_to(ir, b, s)]] = b;
 }
 
 /* The taken edge is followed first, so that the one that falls through (edge 1) comes right behind its block. */
@@ -62,7 +69,7 @@ static void number_blocks(struct graph *g)
             top--;
             continue;
         }
-        uint32_t target = ir->blocks[b].succ[g->position[b]++ - 1].target;
+        uint32_t target = leads_to(ir, b, g->position[b]++ - 1);
         if (target != IR_NONE && g->position[target] == UNSEEN) {
             g->position[target] = 1;
             g->stack[top++] = target;
@@ -190,4 +197,12 @@ void pass_order(struct ir *ir)
         ir->blocks[b].loop_depth = 0;
     place_loop(&g, IR_NONE, 0, 0);
     place_unreachable(&g);
+    for (uint32_t b = 0; b < n; b++)
+        for (unsigned s = 0; s < 2; s++) {
+            uint32_t target = ir->blocks[b].succ[s].target;
+            if (target == IR_NONE || !ir->blocks[target].edge)
+                continue;
+            uint8_t end = ir->blocks[ir->blocks[target].succ[0].target].loop_depth, begin = ir->blocks[b].loop_depth;
+            ir->blocks[target].loop_depth = begin < end ? begin : end;
+        }
 }

@@ -14,14 +14,14 @@ static uint64_t now_ns(void)
     return (uint64_t)t.tv_sec * 1000000000u + (uint64_t)t.tv_nsec;
 }
 
-static void check_ir(const struct engine *engine, const char *after)
+static void check_ir(const struct engine *engine, const char *stage)
 {
     const struct ir_names names = {engine->isa->slots, engine->isa->nslots, engine->isa->helpers};
     char error[256];
 
     if (!engine->options.verify || !ir_verify(&engine->ir, &names, error))
         return;
-    fprintf(stderr, "dragoman: defect in the translator: bad IR after %s of the code at %#llx: %s\n", after,
+    fprintf(stderr, "dragoman: defect in the translator: bad IR, %s, of the code at %#llx: %s\n", stage,
             (unsigned long long)engine->ir.guest_pc, error);
     ir_print(stderr, &engine->ir, &names);
     exit(1);
@@ -97,16 +97,23 @@ static void build(struct engine *engine, struct cpu_thread *self, const struct h
 }
 
 /** The passes, and the checks between them. */
-static void improve(struct engine *engine)
+static void pass_done(void *opaque, const struct ir_pass *pass)
+{
+    struct engine *engine = opaque;
+    char stage[64];
+
+    if (!engine->options.verify && !(engine->options.log & LOG_IR))
+        return;
+    snprintf(stage, sizeof stage, "after %s", pass->name);
+    log_ir(engine, stage);
+    check_ir(engine, stage);
+}
+
+static void improve(struct engine *engine, bool hot)
 {
     log_ir(engine, "built");
-    check_ir(engine, "building");
-    if (engine->options.dce) {
-        pass_dead_code(&engine->ir);
-        pass_order(&engine->ir);
-        log_ir(engine, "after dead code elimination");
-        check_ir(engine, "dead code elimination");
-    }
+    check_ir(engine, "built");
+    passes_run(&engine->ir, &engine->options.passes, hot, pass_done, engine);
 }
 
 /* ---- what a translation was made from ---------------------------------------------------------------------------------- */
@@ -281,7 +288,7 @@ static struct translation *make(struct engine *engine, struct cpu_thread *self, 
     start_countdown(engine, t);
     keep_mark(job, &t->region);
     log_guest_code(engine, t);
-    improve(engine);
+    improve(engine, hot);
     if (!compile(engine, t, !hot && engine->options.regions && !(key & KEY_STEP))) {
         translation_free(t);
         return NULL;
@@ -359,7 +366,7 @@ void translate_apart(struct engine *maker, struct cpu_thread *self, const struct
     *t = (struct translation){.region = {.noted = true}};
     describe(maker, t, plan, key, source, true);
     keep_mark(job, &t->region);
-    improve(maker);
+    improve(maker, true);
 }
 
 static void *copy_of(struct engine *engine, const void *from, size_t size)

@@ -53,7 +53,7 @@ static bool create_machine(struct machines *m, unsigned number, char error[256])
     if (number == REFERENCE) {
         options.builder = (struct builder_options){0};
         options.backend = (struct backend_options){0};
-        options.dce = false;
+        options.passes.dce = false;
         options.max_insns = 1;
     }
     m->engines[number] = engine_create(&a64_isa, backend, &memory, &options, error);
